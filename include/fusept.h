@@ -1,0 +1,516 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/**
+ * @file fusept.h
+ * FUSE passthrough for all operations: an extension of libfuse 3's low-level API.
+ *
+ * A daemon that stacks over another file system registers the file below an
+ * inode with a mask of operations.  The kernel then does these operations on
+ * the file below without asking the daemon.
+ *
+ *     fuse_session_new(), fuse_session_mount(), fuse_daemonize()
+ *     fusept_session_new()       handles INIT; the level is known from here on
+ *     fuse_session_loop_mt()
+ *         lookup handler:        fusept_backing_open(), fusept_reply_entry()
+ *         open handler:          fusept_reply_open()
+ *     fusept_session_free(), fuse_session_unmount(), fuse_session_destroy()
+ *
+ * Errors: a function that returns int gives 0 (or a value that its comment
+ * names) or a negative errno.  Results come back through the last pointer,
+ * which is written only on success.  Nothing is ever logged.
+ *
+ * Threads: every function may be called from any thread at any time, except
+ * that fusept_session_new(), fusept_session_free() and fusept_backing_close()
+ * must not run at the same time as any other call on the same object.
+ *
+ * Descriptors: the library keeps none.  Those it opens for a moment are
+ * close-on-exec.
+ *
+ * The user defines FUSE_USE_VERSION (30 or later) before this header, as for
+ * libfuse itself.  libfuse 3.14 to 3.18 are supported.
+ */
+#ifndef FUSEPT_H
+#define FUSEPT_H
+
+#include <fuse_lowlevel.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define FUSEPT_API __attribute__((visibility("default")))
+#define FUSEPT_CHECKED __attribute__((warn_unused_result))
+#else
+#define FUSEPT_API
+#define FUSEPT_CHECKED
+#endif
+
+/* ------------------------------------------------------------------------
+ * Operations and masks: pure functions, no session needed
+ */
+
+/**
+ * Operations that can be in a mask.
+ *
+ * The numbers are those of the FUSE protocol.  Which of them a kernel can
+ * really pass through is told by fusept_session_ops().
+ *
+ * Since: 0.1
+ */
+enum fusept_opcode {
+	FUSEPT_LOOKUP = 1,
+	FUSEPT_FORGET = 2,
+	FUSEPT_GETATTR = 3,
+	FUSEPT_SETATTR = 4,
+	FUSEPT_READLINK = 5,
+	FUSEPT_SYMLINK = 6,
+	FUSEPT_MKNOD = 8,
+	FUSEPT_MKDIR = 9,
+	FUSEPT_UNLINK = 10,
+	FUSEPT_RMDIR = 11,
+	FUSEPT_RENAME = 12,
+	FUSEPT_LINK = 13,
+	FUSEPT_OPEN = 14,
+	FUSEPT_READ = 15,
+	FUSEPT_WRITE = 16,
+	FUSEPT_STATFS = 17,
+	FUSEPT_RELEASE = 18,
+	FUSEPT_FSYNC = 20,
+	FUSEPT_SETXATTR = 21,
+	FUSEPT_GETXATTR = 22,
+	FUSEPT_LISTXATTR = 23,
+	FUSEPT_REMOVEXATTR = 24,
+	FUSEPT_FLUSH = 25,
+	FUSEPT_OPENDIR = 27,
+	FUSEPT_READDIR = 28,
+	FUSEPT_RELEASEDIR = 29,
+	FUSEPT_FSYNCDIR = 30,
+	FUSEPT_GETLK = 31,
+	FUSEPT_SETLK = 32,
+	FUSEPT_SETLKW = 33,
+	FUSEPT_ACCESS = 34,
+	FUSEPT_CREATE = 35,
+	FUSEPT_BMAP = 37,
+	FUSEPT_IOCTL = 39,
+	FUSEPT_POLL = 40,
+	FUSEPT_FALLOCATE = 43,
+	FUSEPT_READDIRPLUS = 44,
+	FUSEPT_RENAME2 = 45,
+	FUSEPT_LSEEK = 46,
+	FUSEPT_COPY_FILE_RANGE = 47,
+	FUSEPT_SYNCFS = 50,
+	FUSEPT_TMPFILE = 51,
+	FUSEPT_STATX = 52
+};
+
+/** The bit of an operation in a mask; opcode is 1..63.  Since: 0.1 */
+#define FUSEPT_OP(opcode) (UINT64_C(1) << ((opcode) - 1))
+
+/** No operation.  Since: 0.1 */
+#define FUSEPT_OPS_NONE UINT64_C(0)
+
+/** What every kernel with passthrough (stock 6.9 and later) has.  Since: 0.1 */
+#define FUSEPT_OPS_IO (FUSEPT_OP(FUSEPT_READ) | FUSEPT_OP(FUSEPT_WRITE))
+
+/**
+ * No operation, but a request: a mask with this bit is limited to what the
+ * kernel has.  Without it a mask that the kernel can't serve is refused.
+ * Since: 0.1
+ */
+#define FUSEPT_OPS_SUPPORTED (UINT64_C(1) << 63)
+
+/**
+ * Every operation that this kernel has; FUSEPT_OPS_SUPPORTED is part of it.
+ * "Everything but X" is FUSEPT_OPS_ALL & ~FUSEPT_OP(X).  Since: 0.1
+ */
+#define FUSEPT_OPS_ALL (~UINT64_C(0))
+
+/**
+ * Name of an opcode of the FUSE protocol.
+ *
+ * Opcodes that can't be in a mask (INIT, INTERRUPT, BATCH_FORGET, ...) have
+ * names too, so that a daemon can name every request it counts.
+ *
+ * @param opcode any number
+ * @return upper-case name without prefix, like "GETATTR", valid for ever;
+ *         NULL if there is no such opcode
+ *
+ * Since: 0.1
+ */
+FUSEPT_API const char *fusept_op_name(int opcode);
+
+/**
+ * Read a mask from text.
+ *
+ * Words are separated by ',' or '+'; case does not matter and white space is
+ * not allowed.  A word is an operation ("getattr"), "op" and a number from 1
+ * to 63 ("op54"), or one of "all", "none", "io", "supported".  "-" before a
+ * word takes its bits away; words are applied from left to right.
+ *
+ * @param text NUL-terminated, for instance "all,-lookup" or "io+getattr"
+ * @param ops where to store the mask
+ * @return 0 or
+ *         -EINVAL a word is unknown, empty, or names an opcode that can't be
+ *                 in a mask
+ *
+ * Since: 0.1
+ */
+FUSEPT_API FUSEPT_CHECKED int fusept_ops_parse(const char *text, uint64_t *ops);
+
+/**
+ * Write a mask as text that fusept_ops_parse() reads back to the same mask.
+ *
+ * @param ops any mask
+ * @param buf where to write; NUL-terminated if size is not 0; may be NULL if
+ *        size is 0
+ * @param size of buf in bytes; the text was cut if the result is not less
+ * @return length of the whole text without NUL, in bytes
+ *
+ * Since: 0.1
+ */
+FUSEPT_API int fusept_ops_format(uint64_t ops, char *buf, size_t size);
+
+/**
+ * Add what the operations of a mask depend on.
+ *
+ * Every operation needs GETATTR (attributes of a bound inode are never
+ * cached), OPEN needs RELEASE and OPENDIR needs RELEASEDIR (an open that the
+ * daemon never saw can't be released by it).  Kernels refuse a mask without
+ * them with -EOPNOTSUPP.
+ *
+ * @param ops any mask; FUSEPT_OPS_NONE stays as it is
+ * @return the mask and its dependencies
+ *
+ * Since: 0.1
+ */
+FUSEPT_API uint64_t fusept_ops_complete(uint64_t ops);
+
+/* ------------------------------------------------------------------------
+ * Session: what the kernel can do
+ */
+
+/** A libfuse session with passthrough.  Since: 0.1 */
+struct fusept_session;
+
+/**
+ * How much the kernel can do by itself; a greater value includes the lesser.
+ *
+ * Since: 0.1
+ */
+enum fusept_level {
+	/** nothing: the daemon serves all */
+	FUSEPT_LEVEL_NONE = 1,
+	/** read, write, splice and mmap of regular files that were opened with a backing (stock kernels, 6.9 and later) */
+	FUSEPT_LEVEL_IO = 2,
+	/** every operation in the mask of a backing, on files of every type */
+	FUSEPT_LEVEL_OPS = 3
+};
+
+/**
+ * Options of fusept_session_new(); fields that are 0 mean their default.
+ *
+ * Since: 0.1
+ */
+struct fusept_session_options {
+	/** sizeof(struct fusept_session_options) */
+	size_t size;
+	/** must be 0 */
+	uint32_t flags;
+	/**
+	 * Layers of stacking file systems this one counts as, itself included,
+	 * 1 or 2.  0 means 1: files below must not be on a stacking file
+	 * system.  2 allows one such layer below, and none on top.
+	 */
+	uint32_t max_stack_depth;
+	/** an enum fusept_level that is not to be exceeded; 0 means no limit */
+	uint32_t max_level;
+	/** must be 0 */
+	uint32_t reserved;
+};
+
+/**
+ * Prepare a libfuse session for passthrough.
+ *
+ * Reads the INIT request that the mount has sent, gives it to libfuse, which
+ * calls the daemon's init() handler in this thread, and adds the passthrough
+ * flags to the reply of libfuse.  Then asks the kernel what it can do.  The
+ * level is final when this returns; see fusept_session_level().
+ *
+ * Call it once, after fuse_session_mount() and, if used, fuse_daemonize(),
+ * and before the session's loop and any thread that reads requests.  The
+ * session's I/O callbacks (fuse_session_custom_io()) belong to the library
+ * afterwards and must not have been set before; splice, clone_fd, io_uring
+ * and the multithreaded loop work as always.  libfuse limits max_write to
+ * 1 MiB in such a session.
+ *
+ * A kernel, a mount or a daemon that rules passthrough out is no error: the
+ * session then has a lower level, and fusept_session_reason() says why.
+ *
+ * @param se session, mounted; it stays the caller's
+ * @param options NULL for defaults
+ * @param out the session; to be freed with fusept_session_free()
+ * @return 0 or
+ *         -EINVAL se or out is NULL, or a field of options is out of range or
+ *                 must be 0
+ *         -E2BIG  options has bytes that this library does not know, not all
+ *                 of them 0
+ *         -EBADF  se is not mounted
+ *         -ENOMEM no memory
+ *         -EINTR  a signal came and the session is to exit, see
+ *                 fuse_set_signal_handlers()
+ *         -ENODEV unmounted or aborted before INIT was answered
+ *         -EPROTO libfuse or the daemon's init() refused the kernel's INIT
+ *         or what reading and writing the device gave
+ *
+ * After an error the session can't be used for requests any more, unless it
+ * is one of the first three.
+ *
+ * Since: 0.1
+ */
+FUSEPT_API FUSEPT_CHECKED int fusept_session_new(struct fuse_session *se, const struct fusept_session_options *options,
+						 struct fusept_session **out);
+
+/**
+ * Free what fusept_session_new() made.
+ *
+ * Call it after the loop and after fusept_backing_close() of every backing,
+ * and before fuse_session_destroy().  The libfuse session goes on without.
+ *
+ * @param session NULL is fine
+ *
+ * Since: 0.1
+ */
+FUSEPT_API void fusept_session_free(struct fusept_session *session);
+
+/** The level in force, constant for the session's life.  Since: 0.1 */
+FUSEPT_API enum fusept_level fusept_session_level(const struct fusept_session *session);
+
+/**
+ * Operations that this kernel can pass through.
+ *
+ * @return at FUSEPT_LEVEL_OPS what the kernel says, at FUSEPT_LEVEL_IO
+ *         FUSEPT_OPS_IO, at FUSEPT_LEVEL_NONE FUSEPT_OPS_NONE; constant for
+ *         the session's life
+ *
+ * Since: 0.1
+ */
+FUSEPT_API uint64_t fusept_session_ops(const struct fusept_session *session);
+
+/**
+ * What limits the level.
+ *
+ * @return 0 at FUSEPT_LEVEL_OPS, else
+ *         -EOPNOTSUPP the kernel does not offer more
+ *         -EPERM      the daemon has no CAP_SYS_ADMIN in the initial user
+ *                     namespace
+ *         -ECANCELED  max_level of the options
+ *         -EBUSY      the daemon's init() asked for the writeback cache,
+ *                     which the kernel does not have together with passthrough
+ *         -EALREADY   INIT was answered before fusept_session_new()
+ *         -EPROTO     the kernel offered more, but did not keep to it
+ *         -ENOTSUP    (the same as -EOPNOTSUPP) libfuse was built without
+ *                     custom I/O
+ *
+ * Since: 0.1
+ */
+FUSEPT_API int fusept_session_reason(const struct fusept_session *session);
+
+/* ------------------------------------------------------------------------
+ * Backing: a registered file
+ */
+
+/** A file that was registered with the kernel, and its mask.  Since: 0.1 */
+struct fusept_backing;
+
+/**
+ * Register a file.
+ *
+ * The kernel does the operations on the file with the credentials that the
+ * calling thread has now.  A failure concerns this file only: answer its
+ * requests without backing.
+ *
+ * @param session of a mounted file system
+ * @param fd open file, not consumed; the caller may close it at once.  O_PATH
+ *        is enough.  Any type at FUSEPT_LEVEL_OPS with operations in the
+ *        mask, else a regular file.
+ * @param ops operations to pass through, see fusept_ops_complete().
+ *        FUSEPT_OPS_ALL (or any mask with FUSEPT_OPS_SUPPORTED) is limited to
+ *        what the kernel has.  FUSEPT_OPS_NONE stands for what stock kernels
+ *        do: read and write through an open file.  At FUSEPT_LEVEL_IO the mask
+ *        must be FUSEPT_OPS_NONE or have READ and WRITE both and, without
+ *        FUSEPT_OPS_SUPPORTED, nothing else.
+ * @param out the backing; to be closed with fusept_backing_close()
+ * @return 0 or
+ *         -EOPNOTSUPP an operation, or a dependency of one, that the kernel
+ *                     does not have; at FUSEPT_LEVEL_IO also a file that is
+ *                     not a regular one
+ *         -EBADF      fd is not open, or the session is not mounted any more
+ *         -EPERM      no CAP_SYS_ADMIN
+ *         -ELOOP      the file is on a file system that is stacked too deep
+ *         -ENOMEM, -ENOSPC  out of memory or of ids
+ *         or, at FUSEPT_LEVEL_NONE, what fusept_session_reason() gives
+ *
+ * Since: 0.1
+ */
+FUSEPT_API FUSEPT_CHECKED int fusept_backing_open(struct fusept_session *session, int fd, uint64_t ops,
+						  struct fusept_backing **out);
+
+/**
+ * Take the registration back and free the handle.
+ *
+ * Inodes and open files that use the backing keep it in the kernel until they
+ * go; no new ones can be given it.
+ *
+ * @param backing NULL is fine; freed in any case, also on error
+ * @return 0 (also when the session is not mounted any more) or
+ *         -ENOENT the kernel does not know it any more
+ *         -EPERM  no CAP_SYS_ADMIN; the kernel keeps it until unmount
+ *
+ * Since: 0.1
+ */
+FUSEPT_API int fusept_backing_close(struct fusept_backing *backing);
+
+/**
+ * The mask in force.
+ *
+ * @return operations without FUSEPT_OPS_SUPPORTED; FUSEPT_OPS_NONE at
+ *         FUSEPT_LEVEL_IO, where nothing is bound to an inode
+ *
+ * Since: 0.1
+ */
+FUSEPT_API uint64_t fusept_backing_ops(const struct fusept_backing *backing);
+
+/** The kernel's number for it, greater than 0.  Since: 0.1 */
+FUSEPT_API int fusept_backing_id(const struct fusept_backing *backing);
+
+/**
+ * Bind a backing to an inode that the kernel knows already.
+ *
+ * For the root (FUSE_ROOT_ID), which is never looked up and which can be bound
+ * as soon as fusept_session_new() returned, and for files that a daemon learns
+ * late it can pass.  The inode keeps the backing for its life.
+ *
+ * @param backing with at least one operation in its mask
+ * @param ino node id that a reply has given, or FUSE_ROOT_ID
+ * @return 0, also if this backing is bound to it already, or
+ *         -EOPNOTSUPP not at FUSEPT_LEVEL_OPS
+ *         -EINVAL     the backing's mask is empty
+ *         -ENOENT     the kernel has no inode of this node id (any more)
+ *         -ESTALE     the types of the inode and of the file differ
+ *         -EBUSY      another backing is bound to the inode
+ *         -ETXTBSY    the file is open or mapped through the page cache
+ *         -EBADF      the session is not mounted any more
+ *         -EPERM      no CAP_SYS_ADMIN
+ *
+ * Since: 0.1
+ */
+FUSEPT_API FUSEPT_CHECKED int fusept_backing_bind(struct fusept_backing *backing, fuse_ino_t ino);
+
+/**
+ * Change the mask.
+ *
+ * Setting bits is always possible.  Clearing them is while no inode is bound.
+ * Of two calls at the same time one comes second, in the kernel and for
+ * fusept_backing_ops() alike.
+ *
+ * @param backing of a session at FUSEPT_LEVEL_OPS
+ * @param ops the whole new mask, as in fusept_backing_open()
+ * @return 0 or
+ *         -EOPNOTSUPP an operation, or a dependency of one, that the kernel
+ *                     does not have; or not at FUSEPT_LEVEL_OPS, unless ops
+ *                     would do in fusept_backing_open() there
+ *         -EBUSY      bits would be cleared and an inode is bound
+ *         -EBADF      the session is not mounted any more
+ *         -EPERM      no CAP_SYS_ADMIN
+ *
+ * Since: 0.1
+ */
+FUSEPT_API FUSEPT_CHECKED int fusept_backing_set_ops(struct fusept_backing *backing, uint64_t ops);
+
+/* ------------------------------------------------------------------------
+ * Replies
+ *
+ * Each consumes the request, also on error, as libfuse's own do.  With a NULL
+ * backing each is the reply of libfuse that it is named after.  An error means
+ * that the kernel did not take the reply, most of the time -ENOENT because the
+ * caller was interrupted: undo what the handler did, there will be no FORGET
+ * or RELEASE.
+ *
+ * When the kernel takes the reply but can't use its backing, the caller sees
+ * an error: EBADF (the backing was closed), ESTALE (types differ), EBUSY
+ * (another backing is bound to the inode) or EINVAL; EIO for open files.  The
+ * kernel then sends the FORGET or RELEASE that is due.  So keep one backing
+ * for an inode and use it in each of its replies.
+ */
+
+/**
+ * Reply with a directory entry and bind a backing to its inode.
+ *
+ * Attributes in e are ignored by the kernel when the mask has operations, but
+ * the file type must be right or 0.  At FUSEPT_LEVEL_IO, or if the mask is
+ * empty, the plain entry is sent: the backing is then for fusept_reply_open().
+ *
+ * Possible requests: lookup, mknod, mkdir, symlink, link
+ *
+ * @param req request
+ * @param e entry; e->ino 0 (a negative entry) is sent plain
+ * @param backing of e->ino, or NULL
+ * @return 0 or
+ *         -ENOENT the request was interrupted
+ *         or what writing to the device gave
+ *
+ * Since: 0.1
+ */
+FUSEPT_API int fusept_reply_entry(fuse_req_t req, const struct fuse_entry_param *e, struct fusept_backing *backing);
+
+/**
+ * Reply to open with a backing.
+ *
+ * Read, write, splice and mmap of this open file go to the file below.  If the
+ * mask has operations, the backing is also bound to the inode.
+ *
+ * There is no page cache in such a file, so fi->keep_cache is not sent.
+ * fi->direct_io sends reads and writes to the daemon and leaves only mmap on
+ * the file below.  fi->nonseekable is not possible.
+ *
+ * Possible requests: open
+ *
+ * @param req request
+ * @param fi fh and flags, as for fuse_reply_open()
+ * @param backing of the inode, or NULL.  On stock kernels all open files of an
+ *        inode have the same backing or all have none, else open fails with EIO.
+ * @return 0 or
+ *         -ENOENT the request was interrupted
+ *         -EINVAL fi->nonseekable is set; the caller's open fails with EIO
+ *         or what writing to the device gave
+ *
+ * Since: 0.1
+ */
+FUSEPT_API int fusept_reply_open(fuse_req_t req, const struct fuse_file_info *fi, struct fusept_backing *backing);
+
+/**
+ * Reply with a new file that is open, with a backing.
+ *
+ * As fusept_reply_entry() and fusept_reply_open() together.
+ *
+ * Possible requests: create, tmpfile
+ *
+ * @param req request
+ * @param e entry of the new file
+ * @param fi fh and flags, as for fuse_reply_create(); fh 0 if RELEASE is in
+ *        the mask, since the kernel sends none
+ * @param backing of the new file, or NULL
+ * @return as fusept_reply_open()
+ *
+ * Since: 0.1
+ */
+FUSEPT_API int fusept_reply_create(fuse_req_t req, const struct fuse_entry_param *e, const struct fuse_file_info *fi,
+				   struct fusept_backing *backing);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the rooms of the library share.  Nothing here is exported. */
+#ifndef FUSEPT_INTERNAL_H
+#define FUSEPT_INTERNAL_H
+
+#include "fusept.h"
+
+#include <linux/ioctl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#include "uapi/fuse.h" /* after linux/ioctl.h, which it does not include */
+
+/* Written by fusept_session_new() alone, but for the last two. */
+struct fusept_session {
+	struct fuse_session *se;
+	enum fusept_level level;
+	uint64_t ops;	      /* fusept_session_ops() */
+	int reason;	      /* fusept_session_reason() */
+	atomic_bool reopen;   /* the kernel wants no O_PATH fd without a mask */
+	pthread_mutex_t lock; /* of every change of a mask, in the kernel and in ops of a backing */
+};
+
+struct fusept_backing {
+	struct fusept_session *session;
+	int id;
+	_Atomic uint64_t ops; /* changed under the session's lock */
+};
+
+/* What is to be asked for in the INIT reply. */
+struct fusept_init_wish {
+	uint32_t max_stack_depth; /* 0: what the daemon told libfuse, or 1 */
+	enum fusept_level max_level;
+};
+
+/* One INIT exchange. */
+struct fusept_init {
+	struct fusept_init_wish wish;
+	uint64_t unique;  /* of the request */
+	uint64_t offered; /* FUSE_* flags of the kernel */
+	uint64_t granted; /* FUSE_* flags of the reply that was sent */
+	int error;	  /* 0 once the reply has gone out, -EINPROGRESS before, else what ended the exchange */
+};
+
+/* An INIT reply with room for all that the kernel may take. */
+struct fusept_init_reply {
+	struct fuse_out_header header;
+	struct fuse_init_out out;
+};
+
+/* sys.c: the one door to the kernel's ioctls.  Not negative, or -errno. */
+int fusept_sys_ioctl(int fd, unsigned long request, void *arg);
+
+/* negotiate.c */
+int fusept_init_read(struct fusept_init *init, const void *request, size_t size);
+size_t fusept_init_amend(struct fusept_init *init, const struct iovec *iov, int count, struct fusept_init_reply *reply);
+int fusept_negotiate(struct fuse_session *se, struct fusept_init *init);
+
+/* session.c */
+void fusept_session_probe(struct fusept_session *session, const struct fusept_init *init);
+
+#endif

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Binds a libfuse session: options, and what the kernel can do. */
+#include "internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The caller's options may be older (shorter) or newer (longer) than ours. */
+static int read_options(const struct fusept_session_options *options, struct fusept_init_wish *wish)
+{
+	struct fusept_session_options known = { 0 };
+	const unsigned char *bytes = (const unsigned char *)options;
+
+	if (options) {
+		if (options->size < sizeof(options->size))
+			return -EINVAL;
+		for (size_t i = sizeof(known); i < options->size; i++) {
+			if (bytes[i] != 0)
+				return -E2BIG;
+		}
+		memcpy(&known, options, options->size < sizeof(known) ? options->size : sizeof(known));
+	}
+	if (known.flags != 0 || known.reserved != 0 || known.max_stack_depth > 2 || known.max_level > FUSEPT_LEVEL_OPS)
+		return -EINVAL;
+	wish->max_stack_depth = known.max_stack_depth;
+	wish->max_level = known.max_level ? (enum fusept_level)known.max_level : FUSEPT_LEVEL_OPS;
+	return 0;
+}
+
+static void limit(struct fusept_session *session, enum fusept_level level, int reason)
+{
+	session->level = level;
+	session->reason = reason;
+	session->ops = level == FUSEPT_LEVEL_IO ? FUSEPT_OPS_IO : FUSEPT_OPS_NONE;
+}
+
+/* May we register files?  A file that can't exist tells: EBADF is what comes after all other refusals. */
+static int try_backing_open(int fd)
+{
+	struct fuse_backing_map map = { .fd = -1 };
+	int ret = fusept_sys_ioctl(fd, FUSE_DEV_IOC_BACKING_OPEN, &map);
+
+	if (ret == -EBADF)
+		return 0;
+	return ret == -EPERM ? -EPERM : -EPROTO;
+}
+
+/* After INIT: learn by asking what was agreed. */
+void fusept_session_probe(struct fusept_session *session, const struct fusept_init *init)
+{
+	struct fuse_backing_ops ops = { 0 };
+	int fd = fuse_session_fd(session->se), ret;
+
+	if (!(init->offered & FUSE_INIT_EXT) || !(init->offered & FUSE_PASSTHROUGH))
+		return limit(session, FUSEPT_LEVEL_NONE, -EOPNOTSUPP);
+	if (init->wish.max_level < FUSEPT_LEVEL_IO)
+		return limit(session, FUSEPT_LEVEL_NONE, -ECANCELED);
+	if (init->granted & FUSE_WRITEBACK_CACHE)
+		return limit(session, FUSEPT_LEVEL_NONE, -EBUSY);
+	ret = init->granted & FUSE_PASSTHROUGH ? try_backing_open(fd) : -EPROTO;
+	if (ret < 0)
+		return limit(session, FUSEPT_LEVEL_NONE, ret);
+
+	if (!(init->offered & FUSE_PASSTHROUGH_MASK))
+		return limit(session, FUSEPT_LEVEL_IO, -EOPNOTSUPP);
+	if (init->wish.max_level < FUSEPT_LEVEL_OPS)
+		return limit(session, FUSEPT_LEVEL_IO, -ECANCELED);
+	/* The bit is private, so a kernel may mean something else by it. */
+	ret = fusept_sys_ioctl(fd, FUSE_DEV_IOC_BACKING_OPS, &ops);
+	ops.ops_mask &= ~FUSEPT_OPS_SUPPORTED;
+	if (ret != 0 || ops.ops_mask == 0)
+		return limit(session, FUSEPT_LEVEL_IO, -EPROTO);
+	limit(session, FUSEPT_LEVEL_OPS, 0);
+	session->ops = ops.ops_mask;
+}
+
+int fusept_session_new(struct fuse_session *se, const struct fusept_session_options *options,
+		       struct fusept_session **out)
+{
+	struct fusept_init init = { 0 };
+	struct fusept_session *session;
+	int ret = se && out ? read_options(options, &init.wish) : -EINVAL;
+
+	if (ret < 0)
+		return ret;
+	if (fuse_session_fd(se) < 0)
+		return -EBADF;
+	session = calloc(1, sizeof(*session));
+	if (!session)
+		return -ENOMEM;
+	session->se = se;
+	ret = fusept_negotiate(se, &init);
+	if (ret == 0) {
+		fusept_session_probe(session, &init);
+	} else if (ret == -EALREADY || ret == -EOPNOTSUPP) {
+		limit(session, FUSEPT_LEVEL_NONE, ret);
+	} else {
+		free(session);
+		return ret;
+	}
+	pthread_mutex_init(&session->lock, NULL);
+	*out = session;
+	return 0;
+}
+
+void fusept_session_free(struct fusept_session *session)
+{
+	if (!session)
+		return;
+	pthread_mutex_destroy(&session->lock);
+	free(session);
+}
+
+enum fusept_level fusept_session_level(const struct fusept_session *session)
+{
+	return session->level;
+}
+
+uint64_t fusept_session_ops(const struct fusept_session *session)
+{
+	return session->ops;
+}
+
+int fusept_session_reason(const struct fusept_session *session)
+{
+	return session->reason;
+}
