@@ -40,7 +40,7 @@ extern "C" {
 #endif
 
 #if defined(__GNUC__)
-#define FUSEPT_API __attribute__((visibility("default")))
+#define FUSEPT_API     __attribute__((visibility("default")))
 #define FUSEPT_CHECKED __attribute__((warn_unused_result))
 #else
 #define FUSEPT_API
@@ -106,7 +106,7 @@ enum fusept_opcode {
 };
 
 /** The bit of an operation in a mask; opcode is 1..63.  Since: 0.1 */
-#define FUSEPT_OP(opcode) (UINT64_C(1) << ((opcode) - 1))
+#define FUSEPT_OP(opcode) (UINT64_C(1) << ((opcode)-1))
 
 /** No operation.  Since: 0.1 */
 #define FUSEPT_OPS_NONE UINT64_C(0)
@@ -202,7 +202,10 @@ struct fusept_session;
 enum fusept_level {
 	/** nothing: the daemon serves all */
 	FUSEPT_LEVEL_NONE = 1,
-	/** read, write, splice and mmap of regular files that were opened with a backing (stock kernels, 6.9 and later) */
+	/**
+	 * read, write, splice and mmap of regular files that were opened with a
+	 * backing: stock kernels from 6.9 on
+	 */
 	FUSEPT_LEVEL_IO = 2,
 	/** every operation in the mask of a backing, on files of every type */
 	FUSEPT_LEVEL_OPS = 3
@@ -269,7 +272,8 @@ struct fusept_session_options {
  *
  * Since: 0.1
  */
-FUSEPT_API FUSEPT_CHECKED int fusept_session_new(struct fuse_session *se, const struct fusept_session_options *options,
+FUSEPT_API FUSEPT_CHECKED int fusept_session_new(struct fuse_session *se,
+						 const struct fusept_session_options *options,
 						 struct fusept_session **out);
 
 /**
@@ -354,8 +358,8 @@ struct fusept_backing;
  *
  * Since: 0.1
  */
-FUSEPT_API FUSEPT_CHECKED int fusept_backing_open(struct fusept_session *session, int fd, uint64_t ops,
-						  struct fusept_backing **out);
+FUSEPT_API FUSEPT_CHECKED int fusept_backing_open(struct fusept_session *session, int fd,
+						  uint64_t ops, struct fusept_backing **out);
 
 /**
  * Take the registration back and free the handle.
@@ -463,7 +467,8 @@ FUSEPT_API FUSEPT_CHECKED int fusept_backing_set_ops(struct fusept_backing *back
  *
  * Since: 0.1
  */
-FUSEPT_API int fusept_reply_entry(fuse_req_t req, const struct fuse_entry_param *e, struct fusept_backing *backing);
+FUSEPT_API int fusept_reply_entry(fuse_req_t req, const struct fuse_entry_param *e,
+				  struct fusept_backing *backing);
 
 /**
  * Reply to open with a backing.
@@ -488,7 +493,8 @@ FUSEPT_API int fusept_reply_entry(fuse_req_t req, const struct fuse_entry_param 
  *
  * Since: 0.1
  */
-FUSEPT_API int fusept_reply_open(fuse_req_t req, const struct fuse_file_info *fi, struct fusept_backing *backing);
+FUSEPT_API int fusept_reply_open(fuse_req_t req, const struct fuse_file_info *fi,
+				 struct fusept_backing *backing);
 
 /**
  * Reply with a new file that is open, with a backing.
@@ -506,8 +512,8 @@ FUSEPT_API int fusept_reply_open(fuse_req_t req, const struct fuse_file_info *fi
  *
  * Since: 0.1
  */
-FUSEPT_API int fusept_reply_create(fuse_req_t req, const struct fuse_entry_param *e, const struct fuse_file_info *fi,
-				   struct fusept_backing *backing);
+FUSEPT_API int fusept_reply_create(fuse_req_t req, const struct fuse_entry_param *e,
+				   const struct fuse_file_info *fi, struct fusept_backing *backing);
 
 #ifdef __cplusplus
 }

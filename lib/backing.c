@@ -34,7 +34,7 @@ static int session_ioctl(const struct fusept_session *session, unsigned long req
 
 static int register_fd(const struct fusept_session *session, int fd, uint64_t mask)
 {
-	struct fuse_backing_map map = { .fd = fd, .ops_mask = mask };
+	struct fuse_backing_map map = {.fd = fd, .ops_mask = mask};
 	int ret = session_ioctl(session, FUSE_DEV_IOC_BACKING_OPEN, &map);
 
 	return ret == 0 ? -EPROTO : ret;
@@ -87,7 +87,8 @@ static int register_plain(struct fusept_session *session, int fd)
 	return ret == -EISDIR || ret == -EINVAL ? -EOPNOTSUPP : ret;
 }
 
-int fusept_backing_open(struct fusept_session *session, int fd, uint64_t ops, struct fusept_backing **out)
+int fusept_backing_open(struct fusept_session *session, int fd, uint64_t ops,
+			struct fusept_backing **out)
 {
 	struct fusept_backing *backing;
 	uint64_t mask = 0;
@@ -137,7 +138,7 @@ int fusept_backing_id(const struct fusept_backing *backing)
 
 int fusept_backing_bind(struct fusept_backing *backing, fuse_ino_t ino)
 {
-	struct fuse_backing_bind bind = { .nodeid = ino, .backing_id = backing->id };
+	struct fuse_backing_bind bind = {.nodeid = ino, .backing_id = backing->id};
 
 	if (backing->session->level < FUSEPT_LEVEL_OPS)
 		return -EOPNOTSUPP;
@@ -147,7 +148,7 @@ int fusept_backing_bind(struct fusept_backing *backing, fuse_ino_t ino)
 int fusept_backing_set_ops(struct fusept_backing *backing, uint64_t ops)
 {
 	struct fusept_session *session = backing->session;
-	struct fuse_backing_mask arg = { .backing_id = backing->id };
+	struct fuse_backing_mask arg = {.backing_id = backing->id};
 	int ret = resolve(session, ops, &arg.ops_mask);
 
 	if (ret < 0 || session->level < FUSEPT_LEVEL_OPS)

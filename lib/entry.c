@@ -3,7 +3,6 @@
 #include "internal.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <sys/stat.h>
 
 #define NSEC_PER_SEC 1000000000
@@ -17,7 +16,7 @@ static void fill_timeout(double seconds, uint64_t *sec, uint32_t *nsec)
 		*nsec = 0;
 		return;
 	}
-	/* 2^63 seconds are as good as for ever, and fit into any kernel's arithmetic. */
+	/* 2^63 seconds are as good as for ever. */
 	*sec = seconds < (double)INT64_MAX ? (uint64_t)seconds : (uint64_t)INT64_MAX;
 	rest = (seconds - (double)*sec) * NSEC_PER_SEC;
 	*nsec = rest < NSEC_PER_SEC - 1 ? (uint32_t)rest : NSEC_PER_SEC - 1;
@@ -51,7 +50,8 @@ static void fill_entry(const struct fuse_entry_param *e, struct fuse_entry_out *
 	fill_attr(&e->attr, &out->attr);
 }
 
-static void fill_open(const struct fuse_file_info *fi, const struct fusept_backing *backing, struct fuse_open_out *out)
+static void fill_open(const struct fuse_file_info *fi, const struct fusept_backing *backing,
+		      struct fuse_open_out *out)
 {
 	out->fh = fi->fh;
 	out->open_flags = FOPEN_PASSTHROUGH;
@@ -74,11 +74,12 @@ static int refuse_nonseekable(fuse_req_t req)
 	return ret < 0 ? ret : -EINVAL;
 }
 
-int fusept_reply_entry(fuse_req_t req, const struct fuse_entry_param *e, struct fusept_backing *backing)
+int fusept_reply_entry(fuse_req_t req, const struct fuse_entry_param *e,
+		       struct fusept_backing *backing)
 {
-	struct fuse_entry_out entry = { 0 };
-	struct fuse_entry_passthrough_out extra = { 0 };
-	const struct iovec iov[] = { { &entry, sizeof(entry) }, { &extra, sizeof(extra) } };
+	struct fuse_entry_out entry = {0};
+	struct fuse_entry_passthrough_out extra = {0};
+	const struct iovec iov[] = {{&entry, sizeof(entry)}, {&extra, sizeof(extra)}};
 
 	if (!backing || e->ino == 0 || fusept_backing_ops(backing) == FUSEPT_OPS_NONE)
 		return fuse_reply_entry(req, e);
@@ -87,9 +88,10 @@ int fusept_reply_entry(fuse_req_t req, const struct fuse_entry_param *e, struct 
 	return fuse_reply_iov(req, iov, 2);
 }
 
-int fusept_reply_open(fuse_req_t req, const struct fuse_file_info *fi, struct fusept_backing *backing)
+int fusept_reply_open(fuse_req_t req, const struct fuse_file_info *fi,
+		      struct fusept_backing *backing)
 {
-	struct fuse_open_out out = { 0 };
+	struct fuse_open_out out = {0};
 
 	if (!backing)
 		return fuse_reply_open(req, fi);
@@ -99,13 +101,13 @@ int fusept_reply_open(fuse_req_t req, const struct fuse_file_info *fi, struct fu
 	return fuse_reply_buf(req, (const char *)&out, sizeof(out));
 }
 
-int fusept_reply_create(fuse_req_t req, const struct fuse_entry_param *e, const struct fuse_file_info *fi,
-			struct fusept_backing *backing)
+int fusept_reply_create(fuse_req_t req, const struct fuse_entry_param *e,
+			const struct fuse_file_info *fi, struct fusept_backing *backing)
 {
 	struct {
 		struct fuse_entry_out entry;
 		struct fuse_open_out open;
-	} out = { 0 };
+	} out = {0};
 
 	if (!backing)
 		return fuse_reply_create(req, e, fi);

@@ -43,7 +43,7 @@ struct fusept_init {
 	uint64_t unique;  /* of the request */
 	uint64_t offered; /* FUSE_* flags of the kernel */
 	uint64_t granted; /* FUSE_* flags of the reply that was sent */
-	int error;	  /* 0 once the reply has gone out, -EINPROGRESS before, else what ended the exchange */
+	int error;	  /* of the reply that was sent, or of sending it */
 };
 
 /* An INIT reply with room for all that the kernel may take. */
@@ -57,7 +57,8 @@ int fusept_sys_ioctl(int fd, unsigned long request, void *arg);
 
 /* negotiate.c */
 int fusept_init_read(struct fusept_init *init, const void *request, size_t size);
-size_t fusept_init_amend(struct fusept_init *init, const struct iovec *iov, int count, struct fusept_init_reply *reply);
+size_t fusept_init_amend(struct fusept_init *init, const struct iovec *iov, int count,
+			 struct fusept_init_reply *reply);
 int fusept_negotiate(struct fuse_session *se, struct fusept_init *init);
 
 /* session.c */

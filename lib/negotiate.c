@@ -23,12 +23,13 @@
 /* Set while this thread is in an INIT exchange. */
 static _Thread_local struct fusept_init *current;
 
-static const uint64_t passthrough_flags = FUSE_INIT_EXT | FUSE_PASSTHROUGH | FUSE_PASSTHROUGH_MASK;
-
-/* Take what we need to know from an INIT request.  -EALREADY: another request, -EPROTO: not version 7. */
+/*
+ * Take what we need to know from an INIT request.  -EALREADY: it is another
+ * request, -EPROTO: it is none, or not of version 7.
+ */
 int fusept_init_read(struct fusept_init *init, const void *request, size_t size)
 {
-	struct fuse_init_in in = { 0 };
+	struct fuse_init_in in = {0};
 	struct fuse_in_header header;
 
 	if (size < sizeof(header))
@@ -60,30 +61,33 @@ static uint64_t flags_to_add(const struct fusept_init *init, uint64_t flags)
 	return wanted;
 }
 
-static void amend_flags(struct fusept_init *init, struct fuse_init_out *out)
+/* Note what is agreed; false if the reply is fine as it is. */
+static bool amend_flags(struct fusept_init *init, struct fuse_init_out *out)
 {
 	uint64_t flags = out->flags, added;
 
 	if (flags & FUSE_INIT_EXT)
 		flags |= (uint64_t)out->flags2 << 32;
 	added = flags_to_add(init, flags);
-	if (added) {
-		if (init->wish.max_stack_depth)
-			out->max_stack_depth = init->wish.max_stack_depth;
-		else if (!(flags & FUSE_PASSTHROUGH) || out->max_stack_depth == 0)
-			out->max_stack_depth = 1;
-		flags |= added;
-		out->flags = (uint32_t)flags;
-		out->flags2 = (uint32_t)(flags >> 32);
-	}
-	init->granted = flags;
+	init->granted = flags | added;
+	if (!added)
+		return false;
+	if (init->wish.max_stack_depth)
+		out->max_stack_depth = init->wish.max_stack_depth;
+	else if (!(flags & FUSE_PASSTHROUGH) || out->max_stack_depth == 0)
+		out->max_stack_depth = 1;
+	out->flags = (uint32_t)init->granted;
+	out->flags2 = (uint32_t)(init->granted >> 32);
+	return true;
 }
 
 /*
- * Make of libfuse's reply the one to send.  Gives its size, or 0 if the reply
- * is to be sent as it is: an error, not version 7, or of a shape unknown to us.
+ * Make of libfuse's reply the one to send.  Gives its size, or 0 if libfuse's
+ * is to be sent as it is.  For kernels before 7.23 it ends with max_write; the
+ * rest is 0 then.
  */
-size_t fusept_init_amend(struct fusept_init *init, const struct iovec *iov, int count, struct fusept_init_reply *reply)
+size_t fusept_init_amend(struct fusept_init *init, const struct iovec *iov, int count,
+			 struct fusept_init_reply *reply)
 {
 	size_t size = 0;
 
@@ -94,12 +98,9 @@ size_t fusept_init_amend(struct fusept_init *init, const struct iovec *iov, int 
 		memcpy((char *)reply + size, iov[i].iov_base, iov[i].iov_len);
 		size += iov[i].iov_len;
 	}
-	/* Before version 7.23 the reply ended with max_write; such kernels offer nothing of ours. */
-	if (size < sizeof(reply->header) + FUSE_COMPAT_22_INIT_OUT_SIZE || reply->header.error != 0 ||
-	    reply->out.major != FUSE_KERNEL_VERSION)
-		return 0;
-	amend_flags(init, &reply->out);
-	if (!(init->granted & passthrough_flags & init->offered & ~(uint64_t)FUSE_INIT_EXT))
+	if (size < sizeof(reply->header) + FUSE_COMPAT_22_INIT_OUT_SIZE ||
+	    reply->header.error != 0 || reply->out.major != FUSE_KERNEL_VERSION ||
+	    !amend_flags(init, &reply->out))
 		return 0;
 	reply->header.len = sizeof(*reply);
 	return sizeof(*reply);
@@ -142,15 +143,15 @@ static ssize_t io_read(int fd, void *buf, size_t size, void *userdata)
 	return read(fd, buf, size);
 }
 
-static ssize_t io_splice_receive(int in, off_t *in_off, int out, off_t *out_off, size_t size, unsigned int flags,
-				 void *userdata)
+static ssize_t io_splice_receive(int in, off_t *in_off, int out, off_t *out_off, size_t size,
+				 unsigned int flags, void *userdata)
 {
 	(void)userdata;
 	return splice(in, in_off, out, out_off, size, flags);
 }
 
-static ssize_t io_splice_send(int in, off_t *in_off, int out, off_t *out_off, size_t size, unsigned int flags,
-			      void *userdata)
+static ssize_t io_splice_send(int in, off_t *in_off, int out, off_t *out_off, size_t size,
+			      unsigned int flags, void *userdata)
 {
 	(void)userdata;
 	return splice(in, in_off, out, out_off, size, flags);
@@ -192,7 +193,7 @@ static int install_io(struct fuse_session *se)
 /* Read the request that waits; its size, or -EALREADY if none does. */
 static ssize_t receive(struct fuse_session *se, void *buf, size_t size)
 {
-	struct pollfd pfd = { .fd = fuse_session_fd(se), .events = POLLIN };
+	struct pollfd pfd = {.fd = fuse_session_fd(se), .events = POLLIN};
 
 	for (;;) {
 		ssize_t ret = poll(&pfd, 1, 0);
@@ -218,7 +219,7 @@ static ssize_t receive(struct fuse_session *se, void *buf, size_t size)
 int fusept_negotiate(struct fuse_session *se, struct fusept_init *init)
 {
 	char request[FUSE_MIN_READ_BUFFER] __attribute__((aligned(8)));
-	struct fuse_buf buf = { .mem = request };
+	struct fuse_buf buf = {.mem = request};
 	ssize_t size;
 	int ret;
 
@@ -229,7 +230,9 @@ int fusept_negotiate(struct fuse_session *se, struct fusept_init *init)
 		return (int)size;
 	buf.size = (size_t)size;
 	ret = fusept_init_read(init, request, buf.size);
-	init->error = -EPROTO;
+	if (ret == -EPROTO)
+		return ret;
+	init->error = -EPROTO; /* until a reply is sent */
 	current = ret < 0 ? NULL : init;
 	fuse_session_process_buf(se, &buf);
 	current = NULL;

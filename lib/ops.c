@@ -64,14 +64,14 @@ static const struct {
 	const char *name;
 	uint64_t ops;
 } groups[] = {
-	{ "all", FUSEPT_OPS_ALL },
-	{ "none", FUSEPT_OPS_NONE },
-	{ "io", FUSEPT_OPS_IO },
-	{ "supported", FUSEPT_OPS_SUPPORTED },
+	{"all", FUSEPT_OPS_ALL},
+	{"none", FUSEPT_OPS_NONE},
+	{"io", FUSEPT_OPS_IO},
+	{"supported", FUSEPT_OPS_SUPPORTED},
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define MAX_OPCODE 63
+#define MAX_OPCODE   63
 
 const char *fusept_op_name(int opcode)
 {
@@ -169,7 +169,8 @@ static size_t append(char *buf, size_t size, size_t len, const char *sign, int o
 	size_t room = len < size ? size - len : 0;
 
 	snprintf(number, sizeof(number), "op%d", opcode);
-	return len + (size_t)snprintf(at, room, "%s%s%s", len > 0 ? "," : "", sign, name ? name : number);
+	return len +
+	       (size_t)snprintf(at, room, "%s%s%s", len > 0 ? "," : "", sign, name ? name : number);
 }
 
 int fusept_ops_format(uint64_t ops, char *buf, size_t size)

@@ -9,7 +9,7 @@
 /* The caller's options may be older (shorter) or newer (longer) than ours. */
 static int read_options(const struct fusept_session_options *options, struct fusept_init_wish *wish)
 {
-	struct fusept_session_options known = { 0 };
+	struct fusept_session_options known = {0};
 	const unsigned char *bytes = (const unsigned char *)options;
 
 	if (options) {
@@ -19,66 +19,80 @@ static int read_options(const struct fusept_session_options *options, struct fus
 			if (bytes[i] != 0)
 				return -E2BIG;
 		}
-		memcpy(&known, options, options->size < sizeof(known) ? options->size : sizeof(known));
+		memcpy(&known, options,
+		       options->size < sizeof(known) ? options->size : sizeof(known));
 	}
-	if (known.flags != 0 || known.reserved != 0 || known.max_stack_depth > 2 || known.max_level > FUSEPT_LEVEL_OPS)
+	if (known.flags != 0 || known.reserved != 0 || known.max_stack_depth > 2 ||
+	    known.max_level > FUSEPT_LEVEL_OPS)
 		return -EINVAL;
 	wish->max_stack_depth = known.max_stack_depth;
 	wish->max_level = known.max_level ? (enum fusept_level)known.max_level : FUSEPT_LEVEL_OPS;
 	return 0;
 }
 
-static void limit(struct fusept_session *session, enum fusept_level level, int reason)
+static void set_level(struct fusept_session *session, enum fusept_level level, int reason)
 {
 	session->level = level;
 	session->reason = reason;
-	session->ops = level == FUSEPT_LEVEL_IO ? FUSEPT_OPS_IO : FUSEPT_OPS_NONE;
+	if (level == FUSEPT_LEVEL_NONE)
+		session->ops = FUSEPT_OPS_NONE;
+	else if (level == FUSEPT_LEVEL_IO)
+		session->ops = FUSEPT_OPS_IO;
 }
 
-/* May we register files?  A file that can't exist tells: EBADF is what comes after all other refusals. */
-static int try_backing_open(int fd)
+/* 0, or what rules FUSEPT_LEVEL_IO out. */
+static int probe_io(int fd, const struct fusept_init *init)
 {
-	struct fuse_backing_map map = { .fd = -1 };
-	int ret = fusept_sys_ioctl(fd, FUSE_DEV_IOC_BACKING_OPEN, &map);
+	struct fuse_backing_map map = {.fd = -1};
+	int ret;
 
+	if (!(init->offered & FUSE_INIT_EXT) || !(init->offered & FUSE_PASSTHROUGH))
+		return -EOPNOTSUPP;
+	if (init->wish.max_level < FUSEPT_LEVEL_IO)
+		return -ECANCELED;
+	if (init->granted & FUSE_WRITEBACK_CACHE)
+		return -EBUSY;
+	/* A file that can't exist: the kernel looks at it after it checked our right to ask. */
+	ret = fusept_sys_ioctl(fd, FUSE_DEV_IOC_BACKING_OPEN, &map);
 	if (ret == -EBADF)
 		return 0;
 	return ret == -EPERM ? -EPERM : -EPROTO;
 }
 
+/* 0, or what rules FUSEPT_LEVEL_OPS out. */
+static int probe_ops(int fd, const struct fusept_init *init, uint64_t *mask)
+{
+	struct fuse_backing_ops ops = {0};
+
+	if (!(init->offered & FUSE_PASSTHROUGH_MASK))
+		return -EOPNOTSUPP;
+	if (init->wish.max_level < FUSEPT_LEVEL_OPS)
+		return -ECANCELED;
+	/* The bit is private, so a kernel may mean something else by it. */
+	if (fusept_sys_ioctl(fd, FUSE_DEV_IOC_BACKING_OPS, &ops) != 0)
+		return -EPROTO;
+	*mask = ops.ops_mask & ~FUSEPT_OPS_SUPPORTED;
+	return *mask ? 0 : -EPROTO;
+}
+
 /* After INIT: learn by asking what was agreed. */
 void fusept_session_probe(struct fusept_session *session, const struct fusept_init *init)
 {
-	struct fuse_backing_ops ops = { 0 };
-	int fd = fuse_session_fd(session->se), ret;
+	int fd = fuse_session_fd(session->se);
+	int ret = probe_io(fd, init);
 
-	if (!(init->offered & FUSE_INIT_EXT) || !(init->offered & FUSE_PASSTHROUGH))
-		return limit(session, FUSEPT_LEVEL_NONE, -EOPNOTSUPP);
-	if (init->wish.max_level < FUSEPT_LEVEL_IO)
-		return limit(session, FUSEPT_LEVEL_NONE, -ECANCELED);
-	if (init->granted & FUSE_WRITEBACK_CACHE)
-		return limit(session, FUSEPT_LEVEL_NONE, -EBUSY);
-	ret = init->granted & FUSE_PASSTHROUGH ? try_backing_open(fd) : -EPROTO;
-	if (ret < 0)
-		return limit(session, FUSEPT_LEVEL_NONE, ret);
-
-	if (!(init->offered & FUSE_PASSTHROUGH_MASK))
-		return limit(session, FUSEPT_LEVEL_IO, -EOPNOTSUPP);
-	if (init->wish.max_level < FUSEPT_LEVEL_OPS)
-		return limit(session, FUSEPT_LEVEL_IO, -ECANCELED);
-	/* The bit is private, so a kernel may mean something else by it. */
-	ret = fusept_sys_ioctl(fd, FUSE_DEV_IOC_BACKING_OPS, &ops);
-	ops.ops_mask &= ~FUSEPT_OPS_SUPPORTED;
-	if (ret != 0 || ops.ops_mask == 0)
-		return limit(session, FUSEPT_LEVEL_IO, -EPROTO);
-	limit(session, FUSEPT_LEVEL_OPS, 0);
-	session->ops = ops.ops_mask;
+	if (ret < 0) {
+		set_level(session, FUSEPT_LEVEL_NONE, ret);
+		return;
+	}
+	ret = probe_ops(fd, init, &session->ops);
+	set_level(session, ret < 0 ? FUSEPT_LEVEL_IO : FUSEPT_LEVEL_OPS, ret);
 }
 
 int fusept_session_new(struct fuse_session *se, const struct fusept_session_options *options,
 		       struct fusept_session **out)
 {
-	struct fusept_init init = { 0 };
+	struct fusept_init init = {0};
 	struct fusept_session *session;
 	int ret = se && out ? read_options(options, &init.wish) : -EINVAL;
 
@@ -94,7 +108,7 @@ int fusept_session_new(struct fuse_session *se, const struct fusept_session_opti
 	if (ret == 0) {
 		fusept_session_probe(session, &init);
 	} else if (ret == -EALREADY || ret == -EOPNOTSUPP) {
-		limit(session, FUSEPT_LEVEL_NONE, ret);
+		set_level(session, FUSEPT_LEVEL_NONE, ret);
 	} else {
 		free(session);
 		return ret;
