@@ -1,0 +1,98 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Measures what file system calls cost, in instructions: ./run bench
+
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/linux.sh"
+. "$(dirname "$0")/archive.sh"
+
+usage() {
+	cat <<'END'
+usage: ./run bench [--json FILE] [--quick] [--only WORKLOAD,...] [--backing tmpfs,ext4]
+
+Boots the patched kernel in a machine whose clock counts instructions, and runs
+each workload natively, on overlayfs over the same tree, and on the mirror with
+no operation in its mask, with read and write only (what stock kernels have) and
+with every operation that the kernel has. Prints instructions a call, and says
+which bars were missed. The figures are the same on any machine.
+
+  --json FILE      write the rows there: {"kernel": ..., "rows": [{"workload":
+                   "stat", "backing": "ext4", "fs": "native", "instructions": 2321,
+                   "daemon_requests": 0, "runs": 5}]}
+  --quick          a tenth of the calls, one run each, a smaller source tree
+  --only A,B       only these workloads
+  --backing A,B    only over these file systems: tmpfs, ext4
+
+Ends with status 1 if something could not be run; never because of a figure.
+END
+}
+
+json='' runs=5 quick='' only='' backings=tmpfs,ext4
+out=$build/bench
+bench=$build/host/test/bench/fusept-bench
+mirror=$build/host/example/mirror/fusept-mirror
+# the parts of the Linux tree in which find, git and tar run
+parts=(mm fs/ext4 fs/fuse fs/overlayfs fs/nfs)
+
+parse() {
+	local name
+	while (($#)); do
+		case $1 in
+		-h | --help) usage && exit ;;
+		--json) json=$(need_value "$@") && shift ;;
+		--quick) quick=--quick runs=1 parts=(fs/fuse fs/overlayfs) ;;
+		--only) only=$(need_value "$@") && shift ;;
+		--backing) backings=$(need_value "$@") && shift ;;
+		*) die "unknown option $1" "" "./run bench --help" ;;
+		esac
+		shift
+	done
+	for name in ${backings//,/ }; do
+		[[ $name == tmpfs || $name == ext4 ]] || die "--backing $name" "tmpfs or ext4"
+	done
+}
+
+check_only() {
+	local name
+	for name in ${only//,/ }; do
+		"$bench" --list | grep -qxF -- "$name" ||
+			die "no workload named $name" "one of: $("$bench" --list | tr '\n' ' ')"
+	done
+}
+
+measure() {
+	local options=(--runs "$runs") status=0
+	[[ -z $quick ]] || options+=("$quick")
+	[[ -z $only ]] || options+=(--only "$only")
+	"$top/scripts/vm.sh" --icount --mem 3G --timeout 3600 -- \
+		"$top/test/bench/guest.sh" "$bench" "$mirror" "$out/tree$quick.tar" "${backings//,/ }" "${options[@]}" \
+		>"$out/rows" || status=$?
+	((status == 0)) || say "bench: not everything could be run (status $status)"
+	return "$status"
+}
+
+report() {
+	local version
+	version=$(cat "$build/kernel/release/include/config/kernel.release")
+	jq -s --arg kernel "$version" '{$kernel, rows: map({workload, backing, fs, instructions,
+		daemon_requests, runs})}' "$out/rows" >"$out/report.json"
+	[[ -z $json ]] || cp "$out/report.json" "$json"
+	jq -r -f "$top/test/bench/table.jq" "$out/report.json"
+}
+
+main() {
+	local status=0
+	parse "$@"
+	need_root "./run bench"
+	"$top/scripts/install.sh" kernel vm lib demo
+	"$top/scripts/kernel.sh"
+	"$top/scripts/host.sh"
+	check_only
+	mkdir -p "$out"
+	make_archive "$out/tree$quick.tar" "${parts[@]}"
+	measure || status=1
+	report
+	exit "$status"
+}
+
+main "$@"

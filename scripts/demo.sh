@@ -1,0 +1,79 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# The whole path once, over a real tree: ./run demo
+
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/linux.sh"
+. "$(dirname "$0")/archive.sh"
+
+usage() {
+	cat <<'END'
+usage: ./run demo [--ops "MASK..."] [--json FILE]
+
+Builds everything, boots the patched kernel, and mounts the example daemon over
+fs/, mm/ and Documentation/ of the Linux source and a git repository made of them.
+Runs find, ls -lR, tar, grep -r, git status, sha256sum and a build of a small C
+program in the tree and through the mount, once for each mask, and checks that the
+results are the same, byte for byte. Ends with a table of who served what, and of
+what it cost compared to the same work without the mount.
+
+  --ops "MASK..."  the masks, each a run (default "none all"); a mask is none, io,
+                   all, or names of operations with commas: "getattr,read"
+  --json FILE      write the figures there, too: {"kernel": ..., "runs": [...]}
+
+Status 0 means: every result was the same, and with the mask "all" the daemon was
+asked for names and changes of directories, and for nothing else.
+END
+}
+
+masks='none all' json=''
+out=$build/demo
+parts=(fs mm Documentation)
+
+parse() {
+	local mask
+	while (($#)); do
+		case $1 in
+		-h | --help) usage && exit ;;
+		--ops) masks=$(need_value "$@") && shift ;;
+		--json) json=$(need_value "$@") && shift ;;
+		*) die "unknown option $1" "" "./run demo --help" ;;
+		esac
+		shift
+	done
+	for mask in $masks; do
+		[[ $mask =~ ^[a-zA-Z0-9_,+-]+$ ]] || die "--ops: a mask named $mask" "none, io, all or names of operations"
+	done
+	[[ $masks == *[a-z]* ]] || die "--ops: no mask" "for example --ops 'none all'"
+}
+
+prepare() {
+	"$top/scripts/install.sh" kernel vm lib demo
+	"$top/scripts/kernel.sh"
+	"$top/scripts/host.sh"
+	mkdir -p "$out"
+	make_archive "$out/tree.tar" "${parts[@]}"
+}
+
+work() {
+	say "booting the patched kernel; the work in the tree takes some minutes in an emulated machine"
+	# shellcheck disable=SC2086 # masks are words
+	"$top/scripts/vm.sh" --mem 3G --timeout 3600 -- "$top/test/demo/guest.sh" \
+		"$build/host/example/mirror/fusept-mirror" "$build/host/test/bench/fusept-bench" \
+		"$out/tree.tar" "$top/test/bench" $masks >"$out/report.json" ||
+		die "the demo did not come to its end" "" "what is above says why"
+}
+
+ask() { jq -r -L "$top/test/demo" "include \"report\"; $1" "$out/report.json"; }
+
+main() {
+	parse "$@"
+	need_root "./run demo"
+	prepare
+	work
+	[[ -z $json ]] || ask published >"$json"
+	ask table
+	[[ $(ask good) == true ]]
+}
+
+main "$@"

@@ -1,0 +1,66 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Installs those Debian packages that are missing: install.sh SET...
+
+. "$(dirname "$0")/lib.sh"
+
+usage() {
+	cat <<'END'
+usage: scripts/install.sh SET...
+
+Installs what is missing of these sets of Debian packages; every ./run command
+does it by itself for the sets that it needs. Debian 12 and 13.
+
+  kernel   source of Linux 6.12, compiler, what its build asks for
+  vm       QEMU, mkfs.ext4
+  lib      libfuse 3, GLib, meson
+  test     clang, sanitizers, what the suites call
+END
+}
+
+# package lists; one fact each, so that a line can be removed on its own
+packages_of() {
+	case $1 in
+	kernel) echo linux-source-6.12 gcc make flex bison bc libelf-dev libc6-dev git xz-utils ccache perl ;;
+	vm) echo qemu-system-x86 e2fsprogs iproute2 mount util-linux coreutils ;;
+	lib) echo gcc libc6-dev pkgconf meson ninja-build libfuse3-dev fuse3 libglib2.0-dev ccache ;;
+	test) echo clang libclang-rt-dev attr acl strace git binutils jq g++ mandoc ;;
+	*) die "no package set named $1" "kernel, vm, lib or test" ;;
+	esac
+}
+
+missing() {
+	local name
+	for name in "$@"; do
+		[[ $(dpkg-query -W -f '${Status}' "$name" 2>/dev/null) == *" installed" ]] || echo "$name"
+	done
+}
+
+install_missing() {
+	local absent=("$@") list=$logs/apt-update.log
+	need_root "installing packages (${absent[*]})"
+	need_space /var 2048 "packages"
+	step "apt-get update" "$list" apt-get -q -y update ||
+		say "apt-get update failed; going on with the package lists that are here"
+	step "installing ${#absent[@]} packages: ${absent[*]}" "$logs/apt-install.log" \
+		env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install "${absent[@]}" ||
+		die "could not install: ${absent[*]}" \
+			"a network, and Debian 12 or 13 package sources that have them" \
+			"see $logs/apt-install.log; then: apt-get install ${absent[*]}"
+}
+
+main() {
+	local wanted=() absent set
+	(($#)) && ! is_help "$1" || { usage && exit; }
+	for set in "$@"; do
+		# shellcheck disable=SC2207 # names without spaces
+		wanted+=($(packages_of "$set"))
+	done
+	mapfile -t absent < <(missing "${wanted[@]}" | sort -u)
+	((${#absent[@]} == 0)) && return
+	command -v apt-get >/dev/null || die "no apt-get, and these are missing: ${absent[*]}" \
+		"Debian 12 or 13" "install their counterparts by hand"
+	install_missing "${absent[@]}"
+}
+
+main "$@"

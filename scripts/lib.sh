@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=bash
+# Helpers of every script below ./run; sourced, not run.
+
+set -euo pipefail
+# Messages of tools are searched for words, and files are sorted.
+export LC_ALL=C.UTF-8
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+build=${FUSEPT_BUILD:-$top/build}
+[[ $build == /* ]] || build=$PWD/$build
+logs=$build/log
+# shellcheck disable=SC2034 # for the scripts that source this file
+series=$top/kernel-patches
+
+say() { printf '%s\n' "$*" >&2; }
+
+# die WHAT [EXPECTED [TO-DO]]: one line each, exit 1
+die() {
+	say "error: $1"
+	[[ -z ${2:-} ]] || say "  expected: $2"
+	[[ -z ${3:-} ]] || say "  to do:    $3"
+	exit 1
+}
+
+elapsed() { printf '%d:%02d' $((($1) / 60)) $((($1) % 60)); }
+
+# Prints how long LABEL has been running until it is killed: a live line on a
+# terminal, else a line each 30 seconds. Waits on a pipe nobody writes to.
+ticker() {
+	local label=$1 start=$SECONDS pause=30 never
+	[[ ! -t 2 ]] || pause=1
+	exec {never}<> <(:)
+	while :; do
+		read -r -t "$pause" -u "$never" || :
+		if [[ -t 2 ]]; then
+			printf '\r%s ... %s ' "$label" "$(elapsed SECONDS-start)" >&2
+		else
+			say "$label ... $(elapsed SECONDS-start)"
+		fi
+	done
+}
+
+# step LABEL LOG COMMAND...: runs it with its output in LOG and shows progress;
+# when it fails, shows the end of LOG and returns its status
+step() {
+	local label=$1 log=$2 start=$SECONDS status=0 tick
+	shift 2
+	mkdir -p "$(dirname "$log")"
+	[[ -t 2 ]] || say "$label"
+	ticker "$label" &
+	tick=$!
+	"$@" >"$log" 2>&1 </dev/null || status=$?
+	kill "$tick" 2>/dev/null || :
+	wait "$tick" 2>/dev/null || :
+	[[ ! -t 2 ]] || printf '\r\033[K' >&2
+	if ((status)); then
+		say "$label: failed after $(elapsed SECONDS-start); the end of $log:"
+		tail -n 30 "$log" | sed 's/^/  | /' >&2
+		return "$status"
+	fi
+	((SECONDS - start < 3)) && [[ ! -t 2 ]] || say "$label: done in $(elapsed SECONDS-start)"
+}
+
+need_root() {
+	((EUID == 0)) || die "$1 needs root; this is user $(id -un)" \
+		"to be run as root" "sudo $0 ..."
+}
+
+# need_space DIR MIB WHAT-FOR
+need_space() {
+	local free
+	mkdir -p "$1" || die "cannot make the folder $1"
+	free=$(($(df -Pk "$1" | awk 'NR == 2 { print $4 }') / 1024))
+	((free >= $2)) || die "$1 has $free MiB free" "$2 MiB for $3" \
+		"free some space, or name another folder: FUSEPT_BUILD=DIR ./run ..."
+}
+
+# need_tool TOOL PACKAGE...: a program that package installation should have given
+need_tool() {
+	command -v "$1" >/dev/null || die "no program named $1" \
+		"it in PATH ($PATH)" "apt-get install ${*:2}"
+}
+
+# usage TEXT-ON-STDIN is what --help prints; is_help ARG says whether it was asked
+is_help() { [[ ${1:-} == -h || ${1:-} == --help || ${1:-} == help ]]; }
+
+# Reads the value of an option that needs one: value=$(need_value "$@")
+need_value() {
+	(($# >= 2)) || die "$1 needs a value" "" "see --help"
+	printf '%s' "$2"
+}
