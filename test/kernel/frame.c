@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* frame.c - set up a case, and check what it leaves behind */
+#include <dirent.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/vfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "frame.h"
+#include "tree.h"
+
+#define FUSE_CTL_SUPER_MAGIC 0x65735543
+#define CONTROL "/sys/fs/fuse/connections"
+
+/* A mount namespace of its own; src is a mount, so that what pins it shows */
+static void set_up(struct raw *r)
+{
+	struct statfs fs;
+
+	CHECK_OK(unshare(CLONE_NEWNS));
+	CHECK_OK(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL));
+	tree_make(r->src);
+	CHECK_OK(mkdir(r->mnt, 0755));
+	CHECK_OK(mount(r->src, r->src, NULL, MS_BIND, NULL));
+	CHECK_OK(statfs(CONTROL, &fs));
+	if (fs.f_type != FUSE_CTL_SUPER_MAGIC)
+		CHECK_OK(mount("fusectl", CONTROL, "fusectl", 0, NULL));
+}
+
+void frame_umount(const char *path)
+{
+	/* nothing tells when the kernel has let go: look again now and then */
+	enum { TRIES = 500, MILLISECOND = 1000000 };
+	struct timespec ts = { .tv_nsec = 10 * MILLISECOND };
+
+	for (int i = 0; i < TRIES; i++) {
+		if (!umount2(path, UMOUNT_NOFOLLOW))
+			return;
+		if (errno != EBUSY)
+			break;
+		nanosleep(&ts, NULL);
+	}
+	FAIL("umount %s: %s", path, strerror(errno));
+}
+
+/* Every lookup count that the kernel was given comes back when it lets go */
+static void check_balance(struct raw *r)
+{
+	enum { TRIES = 10 };
+
+	for (int i = 0; i < TRIES; i++) {
+		int fd = (int)CHECK_OK(open("/proc/sys/vm/drop_caches",
+					    O_WRONLY | O_CLOEXEC));
+
+		CHECK_EQ(write(fd, "2", 1), 1);
+		close(fd);
+		raw_barrier(r);
+		if (atomic_load(&r->nlookup) == 0)
+			return;
+	}
+	CHECK(raw_wait_balance(r));
+}
+
+static void check_mount(struct raw *r)
+{
+	char data[64];
+
+	same_stat(M(r, "good"), S(r, "good"));
+	CHECK_EQ(get_file(M(r, "good"), data, sizeof(data)), 20);
+}
+
+void frame_run(const struct ktest_case *kc, const char *dir)
+{
+	struct raw *r = raw_new(dir);
+	int fds;
+
+	set_up(r);
+	fds = count_fds();
+	raw_start(r, &kc->opt);
+	if (!r->supported && !(kc->flags & KT_STOCK))
+		ktest_skip("this kernel has no FUSE_PASSTHROUGH_MASK");
+	kc->run(r);
+	if (!(kc->flags & (KT_DEAD | KT_UNMOUNTED))) {
+		memset(r->before, 0, sizeof(r->before));
+		memset(r->after, 0, sizeof(r->after));
+		check_mount(r);
+		if (!(kc->flags & KT_NO_BALANCE))
+			check_balance(r);
+	}
+	if (!(kc->flags & KT_UNMOUNTED))
+		frame_umount(r->mnt);
+	raw_stop(r);
+	CHECK_EQ(count_fds(), fds);
+	frame_umount(r->src);
+	raw_free(r);
+}
+
+static void show_file(const char *task, const char *file)
+{
+	char path[512], text[8192];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "%s/%s", task, file);
+	n = get_file(path, text, sizeof(text) - 1);
+	if (n <= 0)
+		return;
+	text[n] = 0;
+	ktest_note("%s:\n%s", path, text);
+}
+
+static void show_process(const char *pid)
+{
+	char path[300], task[560];
+	struct dirent *e;
+	DIR *d;
+
+	snprintf(path, sizeof(path), "/proc/%s/task", pid);
+	d = opendir(path);
+	if (!d)
+		return;
+	while ((e = readdir(d))) {
+		if (e->d_name[0] == '.')
+			continue;
+		snprintf(task, sizeof(task), "%s/%s", path, e->d_name);
+		show_file(task, "syscall");
+		show_file(task, "stack");
+	}
+	closedir(d);
+}
+
+/* Where in the kernel each task of a process group is */
+void frame_show_stacks(pid_t group)
+{
+	DIR *d = opendir("/proc");
+	struct dirent *e;
+
+	if (!d)
+		return;
+	while ((e = readdir(d))) {
+		pid_t pid = atoi(e->d_name);
+
+		if (pid > 0 && getpgid(pid) == group)
+			show_process(e->d_name);
+	}
+	closedir(d);
+}

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * ktest.c - runs the cases and prints TAP
+ *
+ * fusept-ktest [--list] [CASE...]; a CASE is a name, a group or a pattern.
+ * TEST_DIR is the folder for the trees (default: /tmp).
+ */
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "frame.h"
+#include "tree.h"
+
+enum { EXIT_SKIP = 77, SECONDS = 120, SECONDS_TO_DIE = 20 };
+
+static struct ktest_case *first, **last = &first;
+const struct ktest_case *ktest_self;
+
+void ktest_add(struct ktest_case *kc)
+{
+	*last = kc;
+	last = &kc->next;
+}
+
+static void say(const char *fmt, va_list ap)
+{
+	char text[1024];
+
+	vsnprintf(text, sizeof(text), fmt, ap);
+	fprintf(stderr, "# %s: %s\n", ktest_self ? ktest_self->name : "ktest",
+		text);
+}
+
+void ktest_fail(const char *file, int line, const char *fmt, ...)
+{
+	char where[1200];
+	va_list ap;
+
+	snprintf(where, sizeof(where), "%s:%d: %s", strrchr(file, '/') ?
+		 strrchr(file, '/') + 1 : file, line, fmt);
+	va_start(ap, fmt);
+	say(where, ap);
+	va_end(ap);
+	_exit(EXIT_FAILURE);
+}
+
+void ktest_skip(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	say(fmt, ap);
+	va_end(ap);
+	_exit(EXIT_SKIP);
+}
+
+void ktest_note(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	say(fmt, ap);
+	va_end(ap);
+}
+
+static bool wanted(const struct ktest_case *kc, int n, char **patterns)
+{
+	char group[256];
+
+	if (!n)
+		return true;
+	for (int i = 0; i < n; i++) {
+		snprintf(group, sizeof(group), "%.200s.*", patterns[i]);
+		if (!fnmatch(patterns[i], kc->name, 0) ||
+		    !fnmatch(group, kc->name, 0))
+			return true;
+	}
+	return false;
+}
+
+static bool wait_pid(int pidfd, unsigned int seconds)
+{
+	struct pollfd p = { .fd = pidfd, .events = POLLIN };
+	int ret;
+
+	do {
+		ret = poll(&p, 1, (int)seconds * 1000);
+	} while (ret < 0 && errno == EINTR);
+	return ret > 0;
+}
+
+/* Exit status of the case as waitpid() gives it, or -1 for one that hung */
+static int run_process(const struct ktest_case *kc, const char *dir)
+{
+	int pidfd, status = -1;
+	pid_t pid;
+
+	fflush(NULL);
+	pid = (pid_t)CHECK_OK(fork());
+	if (!pid) {
+		setpgid(0, 0);
+		ktest_self = kc;
+		frame_run(kc, dir);
+		_exit(EXIT_SUCCESS);
+	}
+	setpgid(pid, pid);
+	pidfd = (int)CHECK_OK(syscall(SYS_pidfd_open, pid, 0));
+	if (!wait_pid(pidfd, kc->seconds ? kc->seconds : SECONDS)) {
+		ktest_note("%s hangs", kc->name);
+		frame_show_stacks(pid);
+		kill(-pid, SIGKILL);
+		if (!wait_pid(pidfd, SECONDS_TO_DIE)) {
+			ktest_note("%s cannot be killed", kc->name);
+			frame_show_stacks(pid);
+			close(pidfd);
+			return -1;
+		}
+		waitpid(pid, NULL, 0);
+	} else {
+		waitpid(pid, &status, 0);
+		kill(-pid, SIGKILL);
+	}
+	close(pidfd);
+	return status;
+}
+
+/* 1: passed, 0: failed, 77: skipped */
+static int run_case(const struct ktest_case *kc, int number)
+{
+	const char *base = getenv("TEST_DIR");
+	char dir[PATH_MAX];
+	int status;
+
+	snprintf(dir, sizeof(dir), "%s/ktest.XXXXXX", base ? base : "/tmp");
+	if (!mkdtemp(dir))
+		FAIL("%s: %s", dir, strerror(errno));
+	CHECK_OK(chmod(dir, 0755));
+	status = run_process(kc, dir);
+	if (status != -1)
+		tree_remove(dir);
+	if (status != -1 && WIFEXITED(status)) {
+		if (WEXITSTATUS(status) == EXIT_SKIP) {
+			printf("ok %d - %s # SKIP\n", number, kc->name);
+			return EXIT_SKIP;
+		}
+		if (WEXITSTATUS(status) == EXIT_SUCCESS) {
+			printf("ok %d - %s\n", number, kc->name);
+			return 1;
+		}
+	} else if (status != -1) {
+		ktest_note("%s: signal %d", kc->name, WTERMSIG(status));
+	}
+	printf("not ok %d - %s\n", number, kc->name);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	bool list = argc > 1 && !strcmp(argv[1], "--list");
+	int skip = list ? 2 : 1, n = 0, passed = 0, skipped = 0;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	for (struct ktest_case *kc = first; kc; kc = kc->next) {
+		if (!wanted(kc, argc - skip, argv + skip))
+			continue;
+		n++;
+		if (list) {
+			puts(kc->name);
+			continue;
+		}
+		switch (run_case(kc, n)) {
+		case 1:
+			passed++;
+			break;
+		case EXIT_SKIP:
+			skipped++;
+			break;
+		}
+	}
+	if (list)
+		return EXIT_SUCCESS;
+	printf("1..%d\n", n);
+	printf("# %d passed, %d failed, %d skipped\n", passed,
+	       n - passed - skipped, skipped);
+	return n && passed + skipped == n ? EXIT_SUCCESS : EXIT_FAILURE;
+}

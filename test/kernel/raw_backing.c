@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* raw_backing.c - the ioctls on the fuse device; an id, 0 or -errno */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "rawfuse.h"
+
+int raw_ioctl(int dev, unsigned long cmd, void *arg)
+{
+	int ret = ioctl(dev, cmd, arg);
+
+	return ret < 0 ? -errno : ret;
+}
+
+int raw_backing_open(int dev, int fd, uint64_t ops)
+{
+	struct fuse_backing_map map = { .fd = fd, .ops_mask = ops };
+
+	return raw_ioctl(dev, FUSE_DEV_IOC_BACKING_OPEN, &map);
+}
+
+int raw_backing_close(int dev, int id)
+{
+	return raw_ioctl(dev, FUSE_DEV_IOC_BACKING_CLOSE, &id);
+}
+
+int raw_backing_bind(int dev, uint64_t nodeid, int id)
+{
+	struct fuse_backing_bind bind = { .nodeid = nodeid, .backing_id = id };
+
+	return raw_ioctl(dev, FUSE_DEV_IOC_BACKING_BIND, &bind);
+}
+
+int raw_backing_mask(int dev, int id, uint64_t ops)
+{
+	struct fuse_backing_mask mask = { .backing_id = id, .ops_mask = ops };
+
+	return raw_ioctl(dev, FUSE_DEV_IOC_BACKING_MASK, &mask);
+}
+
+int raw_backing_ops(int dev, uint64_t *ops)
+{
+	struct fuse_backing_ops out = { 0 };
+	int ret = raw_ioctl(dev, FUSE_DEV_IOC_BACKING_OPS, &out);
+
+	*ops = ret < 0 ? 0 : out.ops_mask;
+	return ret;
+}
+
+/* Registers the file of that name below */
+int raw_backing_path(struct raw *r, const char *name, uint64_t ops)
+{
+	char path[2 * PATH_MAX];
+	int fd, id;
+
+	snprintf(path, sizeof(path), "%s/%s", r->src, name);
+	fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	id = raw_backing_open(r->fd, fd, ops);
+	close(fd);
+	return id;
+}
+
+/* Adds what the bits of a mask depend on */
+uint64_t raw_complete(uint64_t ops)
+{
+	if (ops)
+		ops |= OP(GETATTR);
+	if (ops & OP(OPEN))
+		ops |= OP(RELEASE);
+	if (ops & OP(OPENDIR))
+		ops |= OP(RELEASEDIR);
+	return ops;
+}
