@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A new file belongs to its caller: the thread takes the caller's user, group
+ * and umask while it makes the file, so that owner, group of a directory with
+ * S_ISGID, default ACL and quota are the work of the file system below.
+ *
+ * The kernel has checked the caller's permission, with the supplementary
+ * groups that we don't know here. So the thread keeps its capabilities, all
+ * but CAP_FSETID: it would keep S_ISGID in modes where the caller can't.
+ */
+#include "mirror.h"
+
+#include <linux/capability.h>
+#include <sched.h>
+#include <sys/fsuid.h>
+#include <sys/syscall.h>
+
+/* Has this thread a umask of its own? */
+static GPrivate thread_is_apart;
+
+static int thread_set_apart(void)
+{
+	if (g_private_get(&thread_is_apart))
+		return 0;
+	if (unshare(CLONE_FS) < 0)
+		return -errno;
+	g_private_set(&thread_is_apart, GINT_TO_POINTER(TRUE));
+	return 0;
+}
+
+/* Makes all permitted capabilities but @without effective. */
+static int capabilities_set(int without)
+{
+	struct __user_cap_header_struct head = {
+		.version = _LINUX_CAPABILITY_VERSION_3,
+	};
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+
+	if (syscall(SYS_capget, &head, data) < 0)
+		return -errno;
+	data[0].effective = data[0].permitted;
+	data[1].effective = data[1].permitted;
+	data[CAP_TO_INDEX(without)].effective &= ~CAP_TO_MASK(without);
+	if (syscall(SYS_capset, &head, data) < 0)
+		return -errno;
+	return 0;
+}
+
+/*
+ * Makes the thread the caller of @req, until caller_leave(). Only root can;
+ * else the daemon's user is the only one who may use the mount.
+ */
+int caller_become(struct mirror *m, fuse_req_t req, gboolean with_umask)
+{
+	const struct fuse_ctx *ctx = fuse_req_ctx(req);
+	int err = 0;
+
+	if (with_umask) {
+		err = thread_set_apart();
+		if (err)
+			return err;
+		umask(ctx->umask);
+	}
+	if (!m->owners)
+		return 0;
+	setfsgid(ctx->gid);
+	if (ctx->uid) {
+		/* takes the capabilities away that are about files */
+		setfsuid(ctx->uid);
+		err = capabilities_set(CAP_FSETID);
+	}
+	if (err)
+		caller_leave(m);
+	return err;
+}
+
+/* Becoming root again gives the capabilities back. */
+void caller_leave(struct mirror *m)
+{
+	int err = errno;
+
+	if (m->owners) {
+		setfsuid(0);
+		setfsgid(0);
+	}
+	errno = err;
+}

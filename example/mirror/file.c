@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * OPEN, CREATE, TMPFILE, FLUSH and RELEASE.
+ *
+ * A file handle is the number of a descriptor, never 0 (main() sees to that).
+ * Where the kernel releases files by itself the daemon keeps no descriptor,
+ * since nothing would tell it to close: the handle is then 0, and operations
+ * that still come here open the file anew by its node. An open file holds its
+ * node.
+ */
+#include "mirror.h"
+
+/* Of the caller's flags, those that concern a descriptor of ours. */
+static int flags_below(int flags)
+{
+	return flags & (O_ACCMODE | O_APPEND | O_TRUNC | O_SYNC | O_DSYNC |
+			O_NOATIME);
+}
+
+static void open_keep(struct mirror *m, struct node *node, int fd,
+		      struct fuse_file_info *fi)
+{
+	fi->fh = 0;
+	if (pass_has(m, node, FUSEPT_RELEASE))
+		close(fd);
+	else
+		fi->fh = (uint64_t)fd;
+}
+
+/* Undoes open_keep() and pass_open(); the node stays held. */
+static void open_drop(struct mirror *m, struct node *node,
+		      const struct fuse_file_info *fi)
+{
+	pass_release(m, node);
+	if (fi->fh)
+		close((int)fi->fh);
+}
+
+void mirror_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct mirror *m = request_begin(req, FUSEPT_OPEN);
+	g_auto(held) at = hold(m->nodes, ino);
+	struct fusept_backing *backing;
+	int fd = at.fd;
+
+	if (fd >= 0)
+		fd = nodes_reopen(m->nodes, at.fd, flags_below(fi->flags));
+	if (fd < 0) {
+		fuse_reply_err(req, -fd);
+		return;
+	}
+	backing = pass_open(m, at.node, fd);
+	open_keep(m, at.node, fd, fi);
+	if (fusept_reply_open(req, fi, backing))
+		open_drop(m, at.node, fi);
+	else if (fi->fh)
+		at.node = NULL;		/* held until RELEASE */
+}
+
+/*
+ * The kernel believes that there is no such name. If there is one, made below
+ * a moment ago, the caller's permission to open it has not been checked:
+ * ESTALE makes the kernel look again, and then ask for OPEN.
+ */
+static int create_in(struct mirror *m, fuse_req_t req, int dirfd,
+		     const char *name, mode_t mode, int flags)
+{
+	int fd, err = caller_become(m, req, TRUE);
+
+	if (err)
+		return err;
+	fd = nodes_openat(m->nodes, dirfd, name,
+			  flags_below(flags) | O_CREAT | O_EXCL, mode);
+	caller_leave(m);
+	if (fd == -EEXIST && !(flags & O_EXCL))
+		return -ESTALE;
+	return fd;
+}
+
+static int tmpfile_in(struct mirror *m, fuse_req_t req, int dirfd, mode_t mode,
+		      int flags)
+{
+	int fd, err = caller_become(m, req, TRUE);
+
+	if (err)
+		return err;
+	fd = nodes_openat(m->nodes, dirfd, ".",
+			  flags_below(flags) | (flags & O_EXCL) | O_TMPFILE,
+			  mode);
+	caller_leave(m);
+	return fd;
+}
+
+/* The entry of an open file, which is closed on failure. */
+static int created_entry(struct mirror *m, int fd, struct entry *entry)
+{
+	int err, path_fd = nodes_reopen(m->nodes, fd, O_PATH);
+
+	err = path_fd < 0 ? path_fd : entry_from_fd(m, path_fd, entry);
+	if (err)
+		close(fd);
+	return err;
+}
+
+/* Answers CREATE or TMPFILE with the open file @fd, or the error it is. */
+static void created_reply(fuse_req_t req, struct mirror *m, int fd,
+			  struct fuse_file_info *fi)
+{
+	struct fusept_backing *backing;
+	struct entry entry;
+	int err = fd;
+
+	if (fd >= 0)
+		err = created_entry(m, fd, &entry);
+	if (err < 0) {
+		fuse_reply_err(req, -err);
+		return;
+	}
+	backing = pass_open(m, entry.node, fd);
+	open_keep(m, entry.node, fd, fi);
+	if (fusept_reply_create(req, &entry.e, fi, backing)) {
+		open_drop(m, entry.node, fi);
+		entry_undo(m, &entry);
+	} else if (!fi->fh) {
+		node_put(m->nodes, entry.node);
+	}
+}
+
+void mirror_create(fuse_req_t req, fuse_ino_t parent, const char *name,
+		   mode_t mode, struct fuse_file_info *fi)
+{
+	struct mirror *m = request_begin(req, FUSEPT_CREATE);
+	g_auto(held) dir = hold(m->nodes, parent);
+	int fd = dir.fd;
+
+	if (fd >= 0)
+		fd = create_in(m, req, dir.fd, name, mode, fi->flags);
+	created_reply(req, m, fd, fi);
+}
+
+void mirror_tmpfile(fuse_req_t req, fuse_ino_t parent, mode_t mode,
+		    struct fuse_file_info *fi)
+{
+	struct mirror *m = request_begin(req, FUSEPT_TMPFILE);
+	g_auto(held) dir = hold(m->nodes, parent);
+	int fd = dir.fd;
+
+	if (fd >= 0)
+		fd = tmpfile_in(m, req, dir.fd, mode, fi->flags);
+	created_reply(req, m, fd, fi);
+}
+
+/* What close(2) of the file below would say, at each close(2) of the caller. */
+void mirror_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	int fd, err = 0;
+
+	(void)ino;
+	request_begin(req, FUSEPT_FLUSH);
+	if (fi->fh) {
+		fd = fcntl((int)fi->fh, F_DUPFD_CLOEXEC, 0);
+		if (fd < 0 || close(fd) < 0)
+			err = errno;
+	}
+	fuse_reply_err(req, err);
+}
+
+void mirror_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct mirror *m = request_begin(req, FUSEPT_RELEASE);
+	struct node *node = node_from_ino(m->nodes, ino);
+
+	if (fi->fh) {
+		open_drop(m, node, fi);
+		node_put(m->nodes, node);
+	}
+	fuse_reply_err(req, 0);
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* READ, WRITE, FSYNC, FALLOCATE, LSEEK and COPY_FILE_RANGE. */
+#include "mirror.h"
+
+/* The file of a request: its handle, or opened for the time of the request. */
+typedef struct opened {
+	int fd;				/* or -errno */
+	gboolean ours;
+} opened;
+
+static void opened_clear(opened *file)
+{
+	if (file->ours && file->fd >= 0)
+		close(file->fd);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(opened, opened_clear)
+
+static opened file_of(struct mirror *m, fuse_ino_t ino,
+		      const struct fuse_file_info *fi, int flags)
+{
+	opened file = { .fd = (int)fi->fh };
+
+	if (!fi->fh) {
+		g_auto(held) at = hold(m->nodes, ino);
+
+		file.ours = TRUE;
+		file.fd = at.fd;
+		if (at.fd >= 0)
+			file.fd = nodes_reopen(m->nodes, at.fd, flags);
+	}
+	return file;
+}
+
+void mirror_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+		 struct fuse_file_info *fi)
+{
+	struct mirror *m = request_begin(req, FUSEPT_READ);
+	g_auto(opened) file = file_of(m, ino, fi, O_RDONLY);
+	struct fuse_bufvec data = FUSE_BUFVEC_INIT(size);
+
+	if (file.fd < 0) {
+		fuse_reply_err(req, -file.fd);
+		return;
+	}
+	data.buf[0].flags = FUSE_BUF_IS_FD | FUSE_BUF_FD_SEEK;
+	data.buf[0].fd = file.fd;
+	data.buf[0].pos = off;
+	fuse_reply_data(req, &data, 0);
+}
+
+void mirror_write_buf(fuse_req_t req, fuse_ino_t ino, struct fuse_bufvec *in,
+		      off_t off, struct fuse_file_info *fi)
+{
+	struct mirror *m = request_begin(req, FUSEPT_WRITE);
+	int flags = O_WRONLY | (fi->flags & (O_APPEND | O_SYNC | O_DSYNC));
+	g_auto(opened) file = file_of(m, ino, fi, flags);
+	struct fuse_bufvec out = FUSE_BUFVEC_INIT(fuse_buf_size(in));
+	ssize_t done;
+
+	if (file.fd < 0) {
+		fuse_reply_err(req, -file.fd);
+		return;
+	}
+	out.buf[0].flags = FUSE_BUF_IS_FD | FUSE_BUF_FD_SEEK;
+	out.buf[0].fd = file.fd;
+	out.buf[0].pos = off;
+	done = fuse_buf_copy(&out, in, 0);
+	if (done < 0)
+		fuse_reply_err(req, (int)-done);
+	else
+		fuse_reply_write(req, (size_t)done);
+}
+
+void mirror_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
+		  struct fuse_file_info *fi)
+{
+	struct mirror *m = request_begin(req, FUSEPT_FSYNC);
+	g_auto(opened) file = file_of(m, ino, fi, O_RDONLY);
+	int err = -file.fd;
+
+	if (file.fd >= 0) {
+		err = datasync ? fdatasync(file.fd) : fsync(file.fd);
+		err = err < 0 ? errno : 0;
+	}
+	fuse_reply_err(req, err);
+}
+
+void mirror_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off,
+		      off_t length, struct fuse_file_info *fi)
+{
+	struct mirror *m = request_begin(req, FUSEPT_FALLOCATE);
+	g_auto(opened) file = file_of(m, ino, fi, O_WRONLY);
+	int err = -file.fd;
+
+	if (file.fd >= 0)
+		err = fallocate(file.fd, mode, off, length) < 0 ? errno : 0;
+	fuse_reply_err(req, err);
+}
+
+/* Moves the position of a descriptor that nothing uses the position of. */
+void mirror_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
+		  struct fuse_file_info *fi)
+{
+	struct mirror *m = request_begin(req, FUSEPT_LSEEK);
+	g_auto(opened) file = file_of(m, ino, fi, O_RDONLY);
+	off_t found = -1;
+
+	if (file.fd < 0) {
+		fuse_reply_err(req, -file.fd);
+		return;
+	}
+	found = lseek(file.fd, off, whence);
+	if (found < 0)
+		fuse_reply_err(req, errno);
+	else
+		fuse_reply_lseek(req, found);
+}
+
+void mirror_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
+			    struct fuse_file_info *fi_in, fuse_ino_t ino_out,
+			    off_t off_out, struct fuse_file_info *fi_out,
+			    size_t len, int flags)
+{
+	struct mirror *m = request_begin(req, FUSEPT_COPY_FILE_RANGE);
+	g_auto(opened) in = file_of(m, ino_in, fi_in, O_RDONLY);
+	g_auto(opened) out = file_of(m, ino_out, fi_out, O_WRONLY);
+	ssize_t done;
+
+	if (in.fd < 0 || out.fd < 0) {
+		fuse_reply_err(req, in.fd < 0 ? -in.fd : -out.fd);
+		return;
+	}
+	done = copy_file_range(in.fd, &off_in, out.fd, &off_out, len,
+			       (unsigned int)flags);
+	if (done < 0)
+		fuse_reply_err(req, errno);
+	else
+		fuse_reply_write(req, (size_t)done);
+}

@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The table of nodes and the descriptors they hold.
+ *
+ * nodes->lock guards the table, the list and the fields of nodes that node.h
+ * says. It is not held while a file is opened. A request may hold a node
+ * after the kernel has forgotten it, since FORGET can overtake the end of the
+ * request that was answered before: nlookup and users both keep a node.
+ */
+#include "mirror.h"
+
+#include <stdio.h>
+
+struct nodes {
+	GMutex lock;
+	GHashTable *table;		/* set of struct node */
+	GQueue lru;			/* idle, may lose their fd; newest first */
+	struct handles *handles;
+	unsigned int fds;		/* that nodes have */
+	unsigned int max_fds;
+	uint64_t generation;
+	struct node *root;
+	gboolean lost;			/* a node was without fd once */
+};
+
+static guint node_hash(gconstpointer key)
+{
+	const struct node *node = key;
+	uint64_t mix = node->ino * UINT64_C(0x9e3779b97f4a7c15) ^ node->dev;
+
+	return (guint)(mix >> 32) ^ (guint)mix;
+}
+
+static gboolean node_equal(gconstpointer one, gconstpointer other)
+{
+	const struct node *a = one, *b = other;
+
+	return a->ino == b->ino && a->dev == b->dev;
+}
+
+static struct node *node_find(struct nodes *nodes, const struct stat *st)
+{
+	struct node key = { .dev = st->st_dev, .ino = st->st_ino };
+
+	return g_hash_table_lookup(nodes->table, &key);
+}
+
+static struct node *node_add(struct nodes *nodes, int fd, const struct stat *st)
+{
+	struct node *node = g_new0(struct node, 1);
+
+	node->dev = st->st_dev;
+	node->ino = st->st_ino;
+	node->generation = ++nodes->generation;
+	node->fd = fd;
+	node->pinned = st->st_nlink == 0;
+	g_mutex_init(&node->lock);
+	node->hashed = TRUE;
+	g_hash_table_add(nodes->table, node);
+	nodes->fds++;
+	return node;
+}
+
+static void lru_remove(struct nodes *nodes, struct node *node)
+{
+	if (!node->lru.data)
+		return;
+	g_queue_unlink(&nodes->lru, &node->lru);
+	node->lru.data = NULL;
+}
+
+static void node_unhash(struct nodes *nodes, struct node *node)
+{
+	if (node->hashed)
+		g_hash_table_remove(nodes->table, node);
+	node->hashed = FALSE;
+}
+
+/* Closes the descriptor of the node idle longest; FALSE: there is none. */
+static gboolean lru_close_one(struct nodes *nodes)
+{
+	GList *last;
+
+	while ((last = g_queue_peek_tail_link(&nodes->lru))) {
+		struct node *node = last->data;
+
+		lru_remove(nodes, node);
+		if (handle_take(nodes->handles, node)) {
+			node->pinned = TRUE;
+			continue;
+		}
+		close(node->fd);
+		node->fd = -1;
+		nodes->fds--;
+		nodes->lost = TRUE;
+		return TRUE;
+	}
+	return FALSE;
+}
+
+static void lru_shrink(struct nodes *nodes)
+{
+	while (nodes->fds > nodes->max_fds && lru_close_one(nodes))
+		;
+}
+
+static void node_free(struct node *node)
+{
+	pass_forget(node);
+	if (node->fd >= 0)
+		close(node->fd);
+	g_free(node->handle);
+	g_mutex_clear(&node->lock);
+	g_free(node);
+}
+
+/* Is the node still needed? If not it is taken out of all lists. */
+static gboolean node_is_done(struct nodes *nodes, struct node *node)
+{
+	if (node->users || node->nlookup)
+		return FALSE;
+	lru_remove(nodes, node);
+	node_unhash(nodes, node);
+	if (node->fd >= 0)
+		nodes->fds--;
+	return TRUE;
+}
+
+static void node_use(struct nodes *nodes, struct node *node)
+{
+	node->users++;
+	lru_remove(nodes, node);
+}
+
+struct nodes *nodes_new(int root_fd, unsigned int max_fds, int *err)
+{
+	struct nodes *nodes;
+	struct stat st;
+
+	if (fstatat(root_fd, "", &st, AT_EMPTY_PATH) < 0) {
+		*err = -errno;
+		return NULL;
+	}
+	nodes = g_new0(struct nodes, 1);
+	g_mutex_init(&nodes->lock);
+	nodes->table = g_hash_table_new(node_hash, node_equal);
+	g_queue_init(&nodes->lru);
+	nodes->handles = handles_new();
+	nodes->max_fds = max_fds;
+	nodes->root = node_add(nodes, root_fd, &st);
+	nodes->root->users = 1;
+	nodes->root->pinned = TRUE;
+	handles_learn(nodes->handles, st.st_dev, root_fd);
+	return nodes;
+}
+
+static void free_value(gpointer key, gpointer value, gpointer data)
+{
+	(void)value;
+	(void)data;
+	node_free(key);
+}
+
+void nodes_free(struct nodes *nodes)
+{
+	if (!nodes)
+		return;
+	g_hash_table_foreach(nodes->table, free_value, NULL);
+	g_hash_table_destroy(nodes->table);
+	handles_free(nodes->handles);
+	g_mutex_clear(&nodes->lock);
+	g_free(nodes);
+}
+
+struct node *node_from_ino(struct nodes *nodes, fuse_ino_t ino)
+{
+	if (ino == FUSE_ROOT_ID)
+		return nodes->root;
+	return (struct node *)(uintptr_t)ino;
+}
+
+fuse_ino_t node_to_ino(struct nodes *nodes, struct node *node)
+{
+	return node == nodes->root ? FUSE_ROOT_ID : (uintptr_t)node;
+}
+
+/* Opens the file of a held node again; another thread may be first. */
+static int node_refill(struct nodes *nodes, struct node *node)
+{
+	int fd;
+
+	g_mutex_unlock(&nodes->lock);
+	do {
+		fd = handle_open(node);
+	} while ((fd == -EMFILE || fd == -ENFILE) && nodes_relieve(nodes));
+	g_mutex_lock(&nodes->lock);
+	if (node->fd >= 0) {
+		if (fd >= 0)
+			close(fd);
+		return 0;
+	}
+	if (fd < 0)
+		return fd;
+	node->fd = fd;
+	nodes->fds++;
+	lru_shrink(nodes);
+	return 0;
+}
+
+int node_get(struct nodes *nodes, fuse_ino_t ino, struct node **out)
+{
+	struct node *node = node_from_ino(nodes, ino);
+	int fd, err = 0;
+
+	g_mutex_lock(&nodes->lock);
+	node_use(nodes, node);
+	if (node->fd < 0)
+		err = node_refill(nodes, node);
+	fd = node->fd;
+	g_mutex_unlock(&nodes->lock);
+	if (err) {
+		node_put(nodes, node);
+		return err;
+	}
+	*out = node;
+	return fd;
+}
+
+void node_put(struct nodes *nodes, struct node *node)
+{
+	gboolean done;
+
+	g_mutex_lock(&nodes->lock);
+	node->users--;
+	done = node_is_done(nodes, node);
+	if (!done && !node->users && !node->pinned && node->fd >= 0) {
+		node->lru.data = node;
+		g_queue_push_head_link(&nodes->lru, &node->lru);
+		lru_shrink(nodes);
+	}
+	g_mutex_unlock(&nodes->lock);
+	if (done)
+		node_free(node);
+}
+
+/*
+ * A node without descriptor may stand for a file that is gone, whose inode
+ * number the new one has got: it then loses its place in the table, and the
+ * kernel forgets it in time.
+ */
+static struct node *node_find_same(struct nodes *nodes, int fd,
+				   const struct stat *st)
+{
+	struct node *node = node_find(nodes, st);
+
+	if (!node || node->fd >= 0 || handle_same(node, fd))
+		return node;
+	node_unhash(nodes, node);
+	return NULL;
+}
+
+int node_enter(struct nodes *nodes, int fd, const struct stat *st,
+	       struct node **out)
+{
+	struct node *node;
+
+	g_mutex_lock(&nodes->lock);
+	if (S_ISDIR(st->st_mode))
+		handles_learn(nodes->handles, st->st_dev, fd);
+	node = node_find_same(nodes, fd, st);
+	if (!node) {
+		node = node_add(nodes, fd, st);
+		fd = -1;
+	} else if (node->fd < 0) {
+		node->fd = fd;
+		nodes->fds++;
+		fd = -1;
+	}
+	node->nlookup++;
+	node_use(nodes, node);
+	lru_shrink(nodes);
+	*out = node;
+	g_mutex_unlock(&nodes->lock);
+	if (fd >= 0)
+		close(fd);
+	return 0;
+}
+
+void node_forget(struct nodes *nodes, struct node *node, uint64_t nlookup)
+{
+	gboolean done;
+
+	g_mutex_lock(&nodes->lock);
+	node->nlookup -= MIN(nlookup, node->nlookup);
+	done = node_is_done(nodes, node);
+	g_mutex_unlock(&nodes->lock);
+	if (done)
+		node_free(node);
+}
+
+/*
+ * Some file systems do not find a file by handle once it has no name, so an
+ * open file would be lost with its last name. A node that has a descriptor
+ * needs nothing: handle_take() refuses files without a name.
+ */
+void node_pin_name(struct nodes *nodes, int dirfd, const char *name)
+{
+	struct node *node;
+	struct stat st;
+	gboolean lost;
+
+	g_mutex_lock(&nodes->lock);
+	lost = nodes->lost;
+	g_mutex_unlock(&nodes->lock);
+	if (!lost || fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return;
+	g_mutex_lock(&nodes->lock);
+	node = node_find(nodes, &st);
+	if (node) {
+		node_use(nodes, node);
+		node->pinned = TRUE;
+		if (node->fd < 0)
+			node_refill(nodes, node);
+	}
+	g_mutex_unlock(&nodes->lock);
+	if (node)
+		node_put(nodes, node);
+}
+
+gboolean nodes_relieve(struct nodes *nodes)
+{
+	gboolean closed;
+
+	g_mutex_lock(&nodes->lock);
+	closed = lru_close_one(nodes);
+	g_mutex_unlock(&nodes->lock);
+	return closed;
+}
+
+int nodes_openat(struct nodes *nodes, int dirfd, const char *name, int flags,
+		 mode_t mode)
+{
+	int fd;
+
+	do {
+		fd = openat(dirfd, name, flags | O_CLOEXEC, mode);
+	} while (fd < 0 && (errno == EMFILE || errno == ENFILE) &&
+		 nodes_relieve(nodes));
+	return fd < 0 ? -errno : fd;
+}
+
+int nodes_reopen(struct nodes *nodes, int fd, int flags)
+{
+	return nodes_openat(nodes, AT_FDCWD, fd_path(fd).text, flags, 0);
+}
+
+struct fd_path fd_path(int fd)
+{
+	struct fd_path path;
+
+	snprintf(path.text, sizeof(path.text), "/proc/self/fd/%d", fd);
+	return path;
+}
+
+held hold(struct nodes *nodes, fuse_ino_t ino)
+{
+	held at = { .nodes = nodes };
+
+	at.fd = node_get(nodes, ino, &at.node);
+	return at;
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The files that the kernel knows: a node for each file below, found by device
+ * and inode number, so that all names of a file are one node.
+ *
+ * A node lives while the kernel has lookups of it or somebody holds it. While
+ * it has a descriptor its inode can't be freed and its number not be used
+ * again. Beyond the limit on descriptors, those of the nodes used least
+ * recently are closed, and their files are found by file handle.
+ */
+#ifndef MIRROR_NODE_H
+#define MIRROR_NODE_H
+
+#include <fcntl.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include <fusept.h>
+#include <glib.h>
+
+struct nodes;
+struct source_fs;
+
+struct node {
+	dev_t dev;
+	ino_t ino;
+	uint64_t generation;		/* tells apart users of one address */
+
+	/* under the lock of struct nodes */
+	uint64_t nlookup;
+	unsigned int users;
+	int fd;				/* O_PATH, or -1: use the handle */
+	gboolean hashed;
+	gboolean pinned;		/* keeps its descriptor */
+	GList lru;			/* data is NULL while not in the list */
+	struct source_fs *fs;		/* of the handle */
+	struct file_handle *handle;
+
+	GMutex lock;			/* the rest: see pass.c */
+	struct fusept_backing *backing;
+	gboolean asked;
+	unsigned int opens_passed;
+	unsigned int opens_served;
+};
+
+struct nodes *nodes_new(int root_fd, unsigned int max_fds, int *err);
+void nodes_free(struct nodes *nodes);
+
+/* The node of a request, its descriptor usable until node_put(). */
+int node_get(struct nodes *nodes, fuse_ino_t ino, struct node **out);
+void node_put(struct nodes *nodes, struct node *node);
+
+/* The node of a file just looked up; takes @fd; counts a lookup and holds. */
+int node_enter(struct nodes *nodes, int fd, const struct stat *st,
+	       struct node **out);
+void node_forget(struct nodes *nodes, struct node *node, uint64_t nlookup);
+
+/* To be called before a name goes away: its file stays reachable. */
+void node_pin_name(struct nodes *nodes, int dirfd, const char *name);
+
+struct node *node_from_ino(struct nodes *nodes, fuse_ino_t ino);
+fuse_ino_t node_to_ino(struct nodes *nodes, struct node *node);
+
+/* openat(2) that makes room when descriptors run out; -errno on failure. */
+int nodes_openat(struct nodes *nodes, int dirfd, const char *name, int flags,
+		 mode_t mode);
+/* Opens the file of an O_PATH descriptor. */
+int nodes_reopen(struct nodes *nodes, int fd, int flags);
+/* Closes some descriptors; FALSE when none can be spared. */
+gboolean nodes_relieve(struct nodes *nodes);
+
+/* "/proc/self/fd/N", for calls that want a path. */
+struct fd_path {
+	char text[32];
+};
+struct fd_path fd_path(int fd);
+
+/* A node held until the end of the block: g_auto(held) at = hold(...). */
+typedef struct held {
+	struct nodes *nodes;
+	struct node *node;		/* NULL: not held, fd is -errno */
+	int fd;
+} held;
+
+held hold(struct nodes *nodes, fuse_ino_t ino);
+static inline void held_clear(held *at)
+{
+	if (at->node)
+		node_put(at->nodes, at->node);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(held, held_clear)
+
+/* ---- handle.c: file handles; all but handle_open() under nodes->lock ---- */
+struct handles;
+
+struct handles *handles_new(void);
+void handles_free(struct handles *handles);
+void handles_learn(struct handles *handles, dev_t dev, int dirfd);
+int handle_take(struct handles *handles, struct node *node);
+gboolean handle_same(const struct node *node, int fd);
+int handle_open(const struct node *node);
+
+#endif

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What is handed to the kernel.
+ *
+ * Level ops: each node has one backing from its first reply until it is freed,
+ * and every reply that names the node carries it. The kernel may have dropped
+ * the inode and be about to say so while a lookup of the same file is being
+ * answered; its new inode needs the backing again, and for one that has it
+ * the repetition means nothing.
+ *
+ * Level io: a backing lives while files of the node are open. The kernel wants
+ * all opens of an inode alike, so the first decides for those at its time.
+ *
+ * A file that can't be registered is served by the daemon; the reason is
+ * counted.
+ */
+#include "mirror.h"
+
+#include <string.h>
+
+static gboolean at_level(const struct mirror *m, enum fusept_level level)
+{
+	return m->session && fusept_session_level(m->session) == level;
+}
+
+static void describe_ops(uint64_t ops, char *text, size_t size)
+{
+	if (fusept_ops_format(ops, text, size) >= (int)size)
+		g_strlcpy(text, "(many)", size);
+}
+
+/* Operations asked for by name that the kernel does not have. */
+static void warn_missing(struct mirror *m)
+{
+	uint64_t missing = m->opt.ops & ~fusept_session_ops(m->session);
+	char text[1024];
+
+	if (m->opt.ops & FUSEPT_OPS_SUPPORTED || !missing)
+		return;
+	describe_ops(missing, text, sizeof(text));
+	mirror_complain(m, "ops=%s: this kernel can't pass through %s, so the "
+			"daemon serves every operation; name fewer, or add "
+			"'supported' to the list", m->opt.ops_text, text);
+}
+
+/* The root is never looked up: it is bound before the first request. */
+void pass_begin(struct mirror *m)
+{
+	struct fusept_backing *backing;
+	held root = hold(m->nodes, FUSE_ROOT_ID);
+	int err = 0;
+
+	if (at_level(m, FUSEPT_LEVEL_OPS))
+		warn_missing(m);
+	backing = pass_entry(m, root.node);
+	if (backing)
+		err = fusept_backing_bind(backing, FUSE_ROOT_ID);
+	if (err) {
+		stats_refused(m->stats, -err);
+		mirror_complain(m, "the root can't be passed through: %s; the "
+				"daemon serves it", strerror(-err));
+		pass_forget(root.node);
+	}
+	held_clear(&root);
+}
+
+/* The backing for a reply that names a held node; NULL: the daemon serves. */
+struct fusept_backing *pass_entry(struct mirror *m, struct node *node)
+{
+	int err = 0;
+
+	if (!pass_entries(m))
+		return NULL;
+	g_mutex_lock(&node->lock);
+	if (!node->asked) {
+		node->asked = TRUE;
+		err = fusept_backing_open(m->session, node->fd, m->opt.ops,
+					  &node->backing);
+	}
+	g_mutex_unlock(&node->lock);
+	if (err)
+		stats_refused(m->stats, -err);
+	return node->backing;
+}
+
+/* Are the inodes of new names bound to what is below? */
+gboolean pass_entries(struct mirror *m)
+{
+	return at_level(m, FUSEPT_LEVEL_OPS);
+}
+
+/* Does the kernel do this operation on a node that replies have named? */
+gboolean pass_has(struct mirror *m, struct node *node, int opcode)
+{
+	struct fusept_backing *backing = pass_entry(m, node);
+
+	return backing && fusept_backing_ops(backing) & FUSEPT_OP(opcode);
+}
+
+static int open_first(struct mirror *m, struct node *node, int fd)
+{
+	int err;
+
+	if (node->opens_passed || node->opens_served)
+		return 0;
+	err = fusept_backing_open(m->session, fd, FUSEPT_OPS_NONE,
+				  &node->backing);
+	if (err)
+		stats_refused(m->stats, -err);
+	return err;
+}
+
+/*
+ * The backing for the reply to an open of a held node, file open as @fd.
+ * To be undone by pass_release() at the level io.
+ */
+struct fusept_backing *pass_open(struct mirror *m, struct node *node, int fd)
+{
+	gboolean wanted = (m->opt.ops & FUSEPT_OPS_IO) == FUSEPT_OPS_IO;
+
+	if (!at_level(m, FUSEPT_LEVEL_IO))
+		return pass_entry(m, node);
+	if (!wanted)
+		return NULL;
+	g_mutex_lock(&node->lock);
+	if (!open_first(m, node, fd) && node->backing)
+		node->opens_passed++;
+	else
+		node->opens_served++;
+	g_mutex_unlock(&node->lock);
+	return node->backing;
+}
+
+/* A file that pass_open() was asked about is closed. */
+void pass_release(struct mirror *m, struct node *node)
+{
+	if (!at_level(m, FUSEPT_LEVEL_IO))
+		return;
+	g_mutex_lock(&node->lock);
+	if (node->opens_served)
+		node->opens_served--;
+	else if (node->opens_passed && !--node->opens_passed)
+		pass_forget(node);
+	g_mutex_unlock(&node->lock);
+}
+
+/* Drops the backing of a node that nobody else looks at. */
+void pass_forget(struct node *node)
+{
+	fusept_backing_close(node->backing);
+	node->backing = NULL;
+}
+
+static const char *level_name(const struct mirror *m)
+{
+	if (at_level(m, FUSEPT_LEVEL_OPS))
+		return "ops";
+	return at_level(m, FUSEPT_LEVEL_IO) ? "io" : "none";
+}
+
+void pass_describe(struct mirror *m, struct stats_about *about)
+{
+	uint64_t ops = FUSEPT_OPS_NONE;
+
+	about->level = level_name(m);
+	about->reason = 0;
+	if (m->session) {
+		about->reason = fusept_session_reason(m->session);
+		ops = m->opt.ops & fusept_session_ops(m->session);
+	}
+	describe_ops(ops, about->ops, sizeof(about->ops));
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What every request begins with, and the beginning and end of all. */
+#include "mirror.h"
+
+struct mirror *request_begin(fuse_req_t req, int opcode)
+{
+	struct mirror *m = fuse_req_userdata(req);
+
+	stats_count(m->stats, opcode);
+	return m;
+}
+
+/*
+ * Modes and ACLs of new files are worked out by the file system below, which
+ * needs the caller's umask (DONT_MASK) and shows its ACLs (POSIX_ACL).
+ *
+ * HANDLE_KILLPRIV, on by default, would promise that suid and sgid go away
+ * when a file is written. The daemon writes as root, so they would not: the
+ * kernel has to take them away. The writeback cache does not go together with
+ * passthrough, and would hide what is written below.
+ */
+void mirror_init(void *userdata, struct fuse_conn_info *conn)
+{
+	const unsigned int wanted = FUSE_CAP_DONT_MASK | FUSE_CAP_POSIX_ACL |
+				    FUSE_CAP_SPLICE_READ |
+				    FUSE_CAP_SPLICE_WRITE |
+				    FUSE_CAP_SPLICE_MOVE;
+	struct mirror *m = userdata;
+
+	stats_count(m->stats, STATS_INIT);
+	conn->want |= conn->capable & wanted;
+	conn->want &= ~(FUSE_CAP_HANDLE_KILLPRIV | FUSE_CAP_WRITEBACK_CACHE);
+#ifdef FUSE_CAP_HANDLE_KILLPRIV_V2
+	conn->want &= ~FUSE_CAP_HANDLE_KILLPRIV_V2;
+#endif
+}
+
+void mirror_destroy(void *userdata)
+{
+	struct mirror *m = userdata;
+
+	stats_count(m->stats, STATS_DESTROY);
+}

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Counting requests, and showing the counts. */
+#include "mirror.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define OPCODES 64
+
+struct stats {
+	atomic_uint_least64_t served[OPCODES];
+	GMutex lock;
+	GHashTable *refused;		/* errno -> how often, under the lock */
+};
+
+struct stats *stats_new(void)
+{
+	struct stats *stats = g_new0(struct stats, 1);
+
+	g_mutex_init(&stats->lock);
+	stats->refused = g_hash_table_new(NULL, NULL);
+	return stats;
+}
+
+void stats_free(struct stats *stats)
+{
+	if (!stats)
+		return;
+	g_hash_table_destroy(stats->refused);
+	g_mutex_clear(&stats->lock);
+	g_free(stats);
+}
+
+void stats_count(struct stats *stats, int opcode)
+{
+	if (opcode > 0 && opcode < OPCODES)
+		atomic_fetch_add_explicit(&stats->served[opcode], 1,
+					  memory_order_relaxed);
+}
+
+/* A file could not be registered; @err is positive. */
+void stats_refused(struct stats *stats, int err)
+{
+	gpointer key = GINT_TO_POINTER(err);
+	guint times;
+
+	g_mutex_lock(&stats->lock);
+	times = GPOINTER_TO_UINT(g_hash_table_lookup(stats->refused, key));
+	g_hash_table_insert(stats->refused, key, GUINT_TO_POINTER(times + 1));
+	g_mutex_unlock(&stats->lock);
+}
+
+static const char *errno_name(int err)
+{
+	const char *name = strerrorname_np(err);
+
+	return name ? name : "unknown";
+}
+
+static guint64 served(struct stats *stats, int opcode)
+{
+	return atomic_load_explicit(&stats->served[opcode],
+				    memory_order_relaxed);
+}
+
+static void print_refused(struct stats *stats, FILE *out)
+{
+	GHashTableIter at;
+	gpointer err, times;
+
+	g_mutex_lock(&stats->lock);
+	g_hash_table_iter_init(&at, stats->refused);
+	while (g_hash_table_iter_next(&at, &err, &times))
+		fprintf(out, "not passed through, %s (%s): %u\n",
+			errno_name(GPOINTER_TO_INT(err)),
+			strerror(GPOINTER_TO_INT(err)),
+			GPOINTER_TO_UINT(times));
+	g_mutex_unlock(&stats->lock);
+}
+
+void stats_print(struct stats *stats, const struct stats_about *about,
+		 FILE *out)
+{
+	guint64 sum = 0;
+
+	fprintf(out, "level %s, operations of the kernel: %s", about->level,
+		about->ops);
+	if (about->reason)
+		fprintf(out, " (limited: %s)", strerror(-about->reason));
+	fprintf(out, "\n%-20s %12s\n", "operation", "requests");
+	for (int opcode = 1; opcode < OPCODES; opcode++) {
+		const char *name = fusept_op_name(opcode);
+
+		if (!served(stats, opcode))
+			continue;
+		fprintf(out, "%-20s %12" G_GUINT64_FORMAT "\n",
+			name ? name : "?", served(stats, opcode));
+		sum += served(stats, opcode);
+	}
+	fprintf(out, "%-20s %12" G_GUINT64_FORMAT "\n", "all", sum);
+	print_refused(stats, out);
+	fflush(out);
+}
+
+/* Names are upper-case words, so nothing needs an escape. */
+static void json_served(struct stats *stats, GString *json)
+{
+	const char *comma = "";
+
+	for (int opcode = 1; opcode < OPCODES; opcode++) {
+		const char *name = fusept_op_name(opcode);
+
+		if (!served(stats, opcode) || !name)
+			continue;
+		g_string_append_printf(json, "%s\"%s\":%" G_GUINT64_FORMAT,
+				       comma, name, served(stats, opcode));
+		comma = ",";
+	}
+}
+
+static void json_refused(struct stats *stats, GString *json)
+{
+	const char *comma = "";
+	GHashTableIter at;
+	gpointer err, times;
+
+	g_mutex_lock(&stats->lock);
+	g_hash_table_iter_init(&at, stats->refused);
+	while (g_hash_table_iter_next(&at, &err, &times)) {
+		g_string_append_printf(json, "%s\"%s\":%u", comma,
+				       errno_name(GPOINTER_TO_INT(err)),
+				       GPOINTER_TO_UINT(times));
+		comma = ",";
+	}
+	g_mutex_unlock(&stats->lock);
+}
+
+static GString *stats_json(struct stats *stats, const struct stats_about *about)
+{
+	GString *json = g_string_new(NULL);
+
+	g_string_append_printf(json, "{\"level\":\"%s\",\"ops\":\"%s\",",
+			       about->level, about->ops);
+	g_string_append_printf(json, "\"reason\":\"%s\",\"requests\":{",
+			       about->reason ? errno_name(-about->reason) : "");
+	json_served(stats, json);
+	g_string_append(json, "},\"refused\":{");
+	json_refused(stats, json);
+	g_string_append(json, "}}\n");
+	return json;
+}
+
+static int write_all(int fd, const GString *text)
+{
+	gsize done = 0;
+
+	while (done < text->len) {
+		ssize_t n = write(fd, text->str + done, text->len - done);
+
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		if (n > 0)
+			done += (gsize)n;
+	}
+	return fchmod(fd, 0644) < 0 ? -errno : 0;
+}
+
+int stats_write(struct stats *stats, const struct stats_about *about,
+		const char *path)
+{
+	g_autofree char *temporary = g_strconcat(path, ".XXXXXX", NULL);
+	GString *json;
+	int err, fd = mkostemp(temporary, O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	json = stats_json(stats, about);
+	err = write_all(fd, json);
+	g_string_free(json, TRUE);
+	if (close(fd) < 0 && !err)
+		err = -errno;
+	if (!err && rename(temporary, path) < 0)
+		err = -errno;
+	if (err)
+		unlink(temporary);
+	return err;
+}
