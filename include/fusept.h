@@ -261,8 +261,6 @@ struct fusept_session_options {
  *                 of them 0
  *         -EBADF  se is not mounted
  *         -ENOMEM no memory
- *         -EINTR  a signal came and the session is to exit, see
- *                 fuse_set_signal_handlers()
  *         -ENODEV unmounted or aborted before INIT was answered
  *         -EPROTO libfuse or the daemon's init() refused the kernel's INIT
  *         or what reading and writing the device gave

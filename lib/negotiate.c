@@ -194,21 +194,16 @@ static int install_io(struct fuse_session *se)
 static ssize_t receive(struct fuse_session *se, void *buf, size_t size)
 {
 	struct pollfd pfd = {.fd = fuse_session_fd(se), .events = POLLIN};
+	ssize_t ret;
 
-	for (;;) {
-		ssize_t ret = poll(&pfd, 1, 0);
-
-		if (ret == 0)
-			return -EALREADY;
-		if (ret > 0)
-			ret = read(pfd.fd, buf, size);
-		if (ret >= 0)
-			return ret;
-		if (errno == EINTR && fuse_session_exited(se))
-			return -EINTR;
-		if (errno != EINTR && errno != ENOENT)
-			return -errno;
-	}
+	do
+		ret = poll(&pfd, 1, 0);
+	while (ret < 0 && errno == EINTR);
+	if (ret == 0)
+		return -EALREADY;
+	if (ret > 0)
+		ret = read(pfd.fd, buf, size); /* does not wait: nobody else reads yet */
+	return ret < 0 ? -errno : ret;
 }
 
 /*
