@@ -55,7 +55,7 @@ compile() {
 	! command -v ccache >/dev/null || cc="ccache gcc"
 	# paths relative to build/, so that clones share the cache
 	CCACHE_BASEDIR=$build step "building the $1 kernel" "$logs/kernel-$1.log" \
-		nice make -s -C "$linux" O="$out" -j"$(nproc)" CC="$cc" KBUILD_BUILD_TIMESTAMP="@0" \
+		nice make -s -C "$linux" O="$out" -j"$(nproc)" CC="$cc" LOCALVERSION= KBUILD_BUILD_TIMESTAMP="@0" \
 		KBUILD_BUILD_USER=fusept KBUILD_BUILD_HOST=fusept vmlinux ||
 		die "the $1 kernel does not build" "" "see $logs/kernel-$1.log"
 }

@@ -63,7 +63,11 @@ parse() {
 prepare() {
 	mkdir -p "$build/vm" "$logs" "${writable[@]}"
 	run=$(mktemp -d "$build/vm/run.XXXXXX")
-	mkdir "$run/job"
+	mkdir -p "$run/job/dev"
+	ln -s /proc/self/fd "$run/job/dev/fd"
+	ln -s /proc/self/fd/0 "$run/job/dev/stdin"
+	ln -s /proc/self/fd/1 "$run/job/dev/stdout"
+	ln -s /proc/self/fd/2 "$run/job/dev/stderr"
 	log=$logs/vm-$(date +%m%d-%H%M%S)-$kind-${run##*.}.log
 	cp "$top/scripts/vm-init" "$run/job/init"
 	local environment=(PATH="$PATH" HOME="${HOME:-/root}" USER=root
@@ -81,10 +85,23 @@ prepare() {
 		"$run/disk" 2>"$run/mkfs" || die "mkfs.ext4: $(cat "$run/mkfs")" "a scratch disk of $disk"
 }
 
+# A guest under TCG counts with this machine's time stamp counter; a busy machine
+# keeps it from measuring that itself. With --icount it counts nanoseconds.
+tsc_khz() {
+	local memory=$build/vm/tsc-khz
+	if [[ -n $icount ]]; then
+		echo 1000000
+		return
+	fi
+	[[ -x $memory ]] || { gcc -O2 -o "$run/tsc-khz" "$top/scripts/tsc-khz.c" && mv "$run/tsc-khz" "$memory"; }
+	"$memory"
+}
+
 # Fills qemu=(...) for accelerator $1.
 qemu_command() {
 	local i=0 dir append
 	append="console=ttyS0 loglevel=7 panic=-1 oops=panic reboot=t tsc=reliable"
+	[[ $1 != tcg ]] || append+=" tsc_early_khz=$(tsc_khz)"
 	append+=" root=root rootfstype=9p rootflags=trans=virtio,version=9p2000.L,msize=512000,cache=loose ro"
 	[[ $kind != debug ]] || append+=" kmemleak=on hung_task_panic=1"
 	append+=' init=/bin/bash -c "mount -n -t 9p job /mnt && source /mnt/init"'
