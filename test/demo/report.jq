@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# What guest.sh reports, for people and for programs; used with jq -L: include "report";
+
+# What a daemon is still asked for when the kernel serves every operation it has:
+# names, and changes of directories. INIT and DESTROY belong to the mount.
+def of_names: ["LOOKUP", "FORGET", "BATCH_FORGET", "CREATE", "MKNOD", "MKDIR", "SYMLINK", "LINK", "UNLINK",
+  "RMDIR", "RENAME", "RENAME2", "TMPFILE"];
+def of_mount: ["INIT", "DESTROY"];
+
+def others: .daemon_served | keys - of_names - of_mount;
+
+# the shape of --json
+def published: {kernel, runs: [.runs[] | {ops, identical, kernel_served, daemon_served,
+  workloads: [.workloads[] | {name, ratio: (.mount / .native * 1000 | round / 1000)}]}]};
+
+# whether the demo shows what it is there to show
+def good: all(.runs[]; .identical and (.ops != "all" or (others == [])));
+
+def left($width): . + " " * ($width - length | if . > 0 then . else 0 end);
+def right($width): " " * ($width - length | if . > 0 then . else 0 end) + .;
+def grouped: tostring | [while(length > 0; .[:-3]) | .[-3:]] | reverse | join(",");
+def count: if . == null or . == 0 then "-" else grouped end;
+def tenths: . * 10 | round | "\(. / 10 | floor).\(. % 10)";
+def hundredths: . * 100 | round | "\(. / 100 | floor).\(. % 100 | tostring | if length < 2 then "0" + . else . end)";
+def ratio: if . < 10 then hundredths else tenths end + "x";
+def listed: to_entries | map("\(.value | grouped) \(.key)") | join(", ");
+def sum: [.[]] | add // 0;
+
+def operations: [.runs[] | .kernel_served, .daemon_served | to_entries[]] | group_by(.key)
+  | map({name: .[0].key, total: (map(.value) | add)}) | sort_by(-.total, .name) | map(.name) - of_mount;
+
+def operation_table:
+  . as $report
+  | ("" | left(18)) + ([.runs[] | "  " + ("--- ops=\(.ops) " | .[:24] + "-" * (24 - length))] | join("")),
+  ("operation" | left(18)) + ([.runs[] | ("by the kernel" | right(14)) + ("by daemon" | right(12))] | join("")),
+  (operations[] as $name | ($name | left(18))
+   + ([$report.runs[] | (.kernel_served[$name] | count | right(14)) + (.daemon_served[$name] | count | right(12))]
+      | join(""))),
+  ("all together" | left(18))
+  + ([.runs[] | (.kernel_served | sum | count | right(14)) + (.daemon_served | sum | count | right(12))] | join(""));
+
+def work_table:
+  . as $report
+  | ("work" | left(18)) + ("natively" | right(12)) + ([.runs[] | "ops=\(.ops)" | right(12)] | join("")),
+  (.runs[0].workloads | keys[] as $i | (.[$i].name | left(18)) + (.[$i].native / 1e6 | hundredths + " s" | right(12))
+   + ([$report.runs[].workloads[$i] | (.mount / .native | ratio)
+       + (if .identical then "" else "!" end) | right(12)] | join("")));
+
+def notes:
+  (.runs[] | select(.at_mount | length > 0) | "ops=\(.ops), before the first piece of work: \(.at_mount | listed)."),
+  (select(all(.runs[]; .kernel_served == {}))
+   | "This kernel does not count what it serves by itself.");
+
+def verdicts:
+  .runs[]
+  | (if .identical then "ops=\(.ops): every result is byte for byte that of the tree below."
+     else "ops=\(.ops): FAILED, another result than the tree below: "
+       + ([.workloads[] | select(.identical | not) | .name] | join(", ")) + "." end),
+    (select(.ops == "all")
+     | if others == [] then "ops=all: the daemon was asked for names and changes of directories, and for nothing else."
+       else "ops=all: FAILED, the daemon was also asked: " + (. as $run | others | map("\($run.daemon_served[.]
+         | grouped) \(.)") | join(", ")) + "." end);
+
+def table:
+  "Linux \(.kernel): the same work in a tree of \(.files | grouped) files on ext4, and in the mirror over it",
+  "", operation_table,
+  "", work_table, "(wall clock in an emulated machine, the median where there are repeats; a mount's time is given as",
+  "a ratio to the same work done natively, in turn, in the same boot)",
+  "", notes, verdicts;
