@@ -242,11 +242,10 @@ struct fusept_session_options {
  * level is final when this returns; see fusept_session_level().
  *
  * Call it once, after fuse_session_mount() and, if used, fuse_daemonize(),
- * and before the session's loop and any thread that reads requests.  The
- * session's I/O callbacks (fuse_session_custom_io()) belong to the library
- * afterwards and must not have been set before; splice, clone_fd, io_uring
- * and the multithreaded loop work as always.  libfuse limits max_write to
- * 1 MiB in such a session.
+ * and before the session's loop and any thread that reads requests.  Do not
+ * use the session's descriptor in init().  Splice, clone_fd and both loops
+ * work as always; libfuse's io_uring transport is not used, and its max_write
+ * is at most 1 MiB.
  *
  * A kernel, a mount or a daemon that rules passthrough out is no error: the
  * session then has a lower level, and fusept_session_reason() says why.
@@ -261,12 +260,13 @@ struct fusept_session_options {
  *                 of them 0
  *         -EBADF  se is not mounted
  *         -ENOMEM no memory
+ *         -EMFILE, -ENFILE  too many open files
  *         -ENODEV unmounted or aborted before INIT was answered
  *         -EPROTO libfuse or the daemon's init() refused the kernel's INIT
  *         or what reading and writing the device gave
  *
- * After an error the session can't be used for requests any more, unless it
- * is one of the first three.
+ * After an error the session is of no use any more, unless it is one of the
+ * first six.
  *
  * Since: 0.1
  */
@@ -312,8 +312,6 @@ FUSEPT_API uint64_t fusept_session_ops(const struct fusept_session *session);
  *                     which the kernel does not have together with passthrough
  *         -EALREADY   INIT was answered before fusept_session_new()
  *         -EPROTO     the kernel offered more, but did not keep to it
- *         -ENOTSUP    (the same as -EOPNOTSUPP) libfuse was built without
- *                     custom I/O
  *
  * Since: 0.1
  */

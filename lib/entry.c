@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 
 #define NSEC_PER_SEC 1000000000
 

@@ -3,6 +3,7 @@
 #ifndef FUSEPT_INTERNAL_H
 #define FUSEPT_INTERNAL_H
 
+#define FUSE_USE_VERSION 314
 #include "fusept.h"
 
 #include <linux/ioctl.h>
@@ -11,7 +12,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
-#include <sys/uio.h>
 
 #include "uapi/fuse.h" /* after linux/ioctl.h, which it does not include */
 
@@ -37,19 +37,19 @@ struct fusept_init_wish {
 	enum fusept_level max_level;
 };
 
+/* An INIT reply with room for all that the kernel may take. */
+struct fusept_init_reply {
+	struct fuse_out_header header;
+	struct fuse_init_out out;
+};
+
 /* One INIT exchange. */
 struct fusept_init {
 	struct fusept_init_wish wish;
 	uint64_t unique;  /* of the request */
 	uint64_t offered; /* FUSE_* flags of the kernel */
-	uint64_t granted; /* FUSE_* flags of the reply that was sent */
-	int error;	  /* of the reply that was sent, or of sending it */
-};
-
-/* An INIT reply with room for all that the kernel may take. */
-struct fusept_init_reply {
-	struct fuse_out_header header;
-	struct fuse_init_out out;
+	uint64_t granted; /* FUSE_* flags of the reply */
+	struct fusept_init_reply reply;
 };
 
 /* sys.c: the one door to the kernel's ioctls.  Not negative, or -errno. */
@@ -57,8 +57,7 @@ int fusept_sys_ioctl(int fd, unsigned long request, void *arg);
 
 /* negotiate.c */
 int fusept_init_read(struct fusept_init *init, const void *request, size_t size);
-size_t fusept_init_amend(struct fusept_init *init, const struct iovec *iov, int count,
-			 struct fusept_init_reply *reply);
+size_t fusept_init_amend(struct fusept_init *init, size_t size);
 int fusept_negotiate(struct fuse_session *se, struct fusept_init *init);
 
 /* session.c */

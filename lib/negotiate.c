@@ -3,14 +3,15 @@
  * The INIT exchange.
  *
  * libfuse writes the INIT reply itself and knows neither our flags nor, before
- * 3.17, passthrough at all.  So its reply is changed on the way to the kernel,
- * in the writev callback of fuse_session_custom_io().  That callback is given
- * nothing that leads to our session (only the daemon's user data).  Therefore
- * the exchange is not left to the session's loop: INIT, which the mount queued
- * before it returned, is read here and handed to libfuse with
- * fuse_session_process_buf().  libfuse answers in the same thread before that
- * returns, and a thread-local pointer tells the callback whose reply it sees.
- * For every later request the callbacks do what libfuse does without them.
+ * 3.17, passthrough at all.  So its reply is changed on the way to the kernel:
+ * INIT, which the mount queued before it returned, is read here and handed to
+ * libfuse with fuse_session_process_buf(), while the session's descriptor is a
+ * socket.  The reply is taken from the other end.  From then on libfuse is on
+ * its own again, with the device and nothing between.
+ *
+ * fuse_session_custom_io() would do without the socket, but libfuse 3.18 is
+ * built without it by default; and its callbacks are told nothing that would
+ * lead them to our session.
  */
 #include "internal.h"
 
@@ -18,10 +19,11 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
-/* Set while this thread is in an INIT exchange. */
-static _Thread_local struct fusept_init *current;
+/* libfuse gives the session's descriptor to its rings while it handles INIT: not our socket. */
+#define NOT_FOR_LIBFUSE (UINT64_C(1) << 41) /* FUSE_OVER_IO_URING */
 
 /*
  * Take what we need to know from an INIT request.  -EALREADY: it is another
@@ -82,118 +84,26 @@ static bool amend_flags(struct fusept_init *init, struct fuse_init_out *out)
 }
 
 /*
- * Make of libfuse's reply the one to send.  Gives its size, or 0 if libfuse's
- * is to be sent as it is.  For kernels before 7.23 it ends with max_write; the
- * rest is 0 then.
+ * Make of libfuse's reply, of which init->reply has the first size bytes, the
+ * one to send; gives its size.  Replies to kernels before 7.23 end with
+ * max_write; the rest of init->reply is 0 then.
  */
-size_t fusept_init_amend(struct fusept_init *init, const struct iovec *iov, int count,
-			 struct fusept_init_reply *reply)
+size_t fusept_init_amend(struct fusept_init *init, size_t size)
 {
-	size_t size = 0;
+	struct fusept_init_reply *reply = &init->reply;
 
-	memset(reply, 0, sizeof(*reply));
-	for (int i = 0; i < count; i++) {
-		if (iov[i].iov_len > sizeof(*reply) - size)
-			return 0;
-		memcpy((char *)reply + size, iov[i].iov_base, iov[i].iov_len);
-		size += iov[i].iov_len;
-	}
 	if (size < sizeof(reply->header) + FUSE_COMPAT_22_INIT_OUT_SIZE ||
 	    reply->header.error != 0 || reply->out.major != FUSE_KERNEL_VERSION ||
 	    !amend_flags(init, &reply->out))
-		return 0;
+		return size;
 	reply->header.len = sizeof(*reply);
 	return sizeof(*reply);
 }
 
-/* The reply to INIT is on its way: send it with our flags. */
-static ssize_t send_init_reply(struct fusept_init *init, int fd, const struct iovec *iov, int count)
+/* A request that waits; its size, or -EALREADY if none does. */
+static ssize_t receive_request(int fd, void *buf, size_t size)
 {
-	struct fuse_out_header header;
-	struct fusept_init_reply reply;
-	size_t size = fusept_init_amend(init, iov, count, &reply);
-	ssize_t ret = size ? write(fd, &reply, size) : writev(fd, iov, count);
-
-	memcpy(&header, iov[0].iov_base, sizeof(header));
-	init->error = ret < 0 ? -errno : header.error;
-	return ret;
-}
-
-static bool is_init_reply(const struct iovec *iov)
-{
-	struct fuse_out_header header;
-
-	if (!current || iov[0].iov_len != sizeof(header))
-		return false;
-	memcpy(&header, iov[0].iov_base, sizeof(header));
-	return header.unique == current->unique;
-}
-
-static ssize_t io_writev(int fd, struct iovec *iov, int count, void *userdata)
-{
-	(void)userdata;
-	if (is_init_reply(iov))
-		return send_init_reply(current, fd, iov, count);
-	return writev(fd, iov, count);
-}
-
-static ssize_t io_read(int fd, void *buf, size_t size, void *userdata)
-{
-	(void)userdata;
-	return read(fd, buf, size);
-}
-
-static ssize_t io_splice_receive(int in, off_t *in_off, int out, off_t *out_off, size_t size,
-				 unsigned int flags, void *userdata)
-{
-	(void)userdata;
-	return splice(in, in_off, out, out_off, size, flags);
-}
-
-static ssize_t io_splice_send(int in, off_t *in_off, int out, off_t *out_off, size_t size,
-			      unsigned int flags, void *userdata)
-{
-	(void)userdata;
-	return splice(in, in_off, out, out_off, size, flags);
-}
-
-#if FUSE_USE_VERSION >= 317
-/* libfuse 3.17 and later leave the cloning of a custom session's fd to us. */
-static int io_clone_fd(int fd)
-{
-	uint32_t source = (uint32_t)fd;
-	int clone = open("/dev/fuse", O_RDWR | O_CLOEXEC);
-
-	if (clone >= 0 && fusept_sys_ioctl(clone, FUSE_DEV_IOC_CLONE, &source) < 0) {
-		close(clone);
-		clone = -1;
-	}
-	return clone;
-}
-#endif
-
-static int install_io(struct fuse_session *se)
-{
-	const struct fuse_custom_io io = {
-		.read = io_read,
-		.writev = io_writev,
-		.splice_receive = io_splice_receive,
-		.splice_send = io_splice_send,
-#if FUSE_USE_VERSION >= 317
-		.clone_fd = io_clone_fd,
-#endif
-	};
-#if FUSE_USE_VERSION >= 317
-	return fuse_session_custom_io(se, &io, sizeof(io), fuse_session_fd(se));
-#else
-	return fuse_session_custom_io(se, &io, fuse_session_fd(se));
-#endif
-}
-
-/* Read the request that waits; its size, or -EALREADY if none does. */
-static ssize_t receive(struct fuse_session *se, void *buf, size_t size)
-{
-	struct pollfd pfd = {.fd = fuse_session_fd(se), .events = POLLIN};
+	struct pollfd pfd = {.fd = fd, .events = POLLIN};
 	ssize_t ret;
 
 	do
@@ -202,34 +112,85 @@ static ssize_t receive(struct fuse_session *se, void *buf, size_t size)
 	if (ret == 0)
 		return -EALREADY;
 	if (ret > 0)
-		ret = read(pfd.fd, buf, size); /* does not wait: nobody else reads yet */
+		ret = read(fd, buf, size); /* does not wait: nobody else reads yet */
 	return ret < 0 ? -errno : ret;
+}
+
+/* Send what libfuse answered to INIT; notifications before it concern nobody. */
+static int forward_reply(struct fusept_init *init, int from, int to)
+{
+	struct fusept_init_reply *reply = &init->reply;
+	ssize_t size;
+
+	do {
+		memset(reply, 0, sizeof(*reply));
+		size = recv(from, reply, sizeof(*reply), MSG_DONTWAIT | MSG_TRUNC);
+		if (size < (ssize_t)sizeof(reply->header) || size > (ssize_t)sizeof(*reply))
+			return -EPROTO;
+	} while (reply->header.unique != init->unique);
+	size = (ssize_t)fusept_init_amend(init, (size_t)size);
+	return write(to, reply, (size_t)size) < 0 ? -errno : reply->header.error;
+}
+
+/* Let libfuse handle INIT with its descriptor being one end of the socket. */
+static int exchange(struct fuse_session *se, struct fuse_buf *request, struct fusept_init *init,
+		    const int ends[2], int device)
+{
+	int fd = fuse_session_fd(se);
+	int flags = fcntl(fd, F_GETFD);
+
+	if (flags < 0 || dup3(ends[1], fd, O_CLOEXEC) < 0)
+		return -errno;
+	fuse_session_process_buf(se, request);
+	if (dup3(device, fd, flags & FD_CLOEXEC ? O_CLOEXEC : 0) < 0)
+		return -errno;
+	return forward_reply(init, ends[0], fd);
+}
+
+static int handle_request(struct fuse_session *se, struct fusept_init *init, const int ends[2],
+			  int device)
+{
+	union {
+		struct {
+			struct fuse_in_header header;
+			struct fuse_init_in init;
+		} in;
+		char bytes[FUSE_MIN_READ_BUFFER];
+	} request = {0};
+	struct fuse_buf buf = {.mem = &request};
+	ssize_t size = receive_request(device, &request, sizeof(request));
+	int ret;
+
+	if (size < 0)
+		return (int)size;
+	buf.size = (size_t)size;
+	ret = fusept_init_read(init, &request, buf.size);
+	if (ret == -EALREADY)
+		fuse_session_process_buf(se, &buf);
+	if (ret < 0)
+		return ret;
+	request.in.init.flags2 &= ~(uint32_t)(NOT_FOR_LIBFUSE >> 32);
+	return exchange(se, &buf, init, ends, device);
 }
 
 /*
  * Do the exchange.  0: init->offered and init->granted are what was agreed.
- * -EALREADY: it was over before; -EOPNOTSUPP: libfuse does not let us;
- * both leave the session usable.  Everything else does not.
+ * -EALREADY: it was over before, the session is as it was.  After everything
+ * else it can't be used.
  */
 int fusept_negotiate(struct fuse_session *se, struct fusept_init *init)
 {
-	char request[FUSE_MIN_READ_BUFFER] __attribute__((aligned(8)));
-	struct fuse_buf buf = {.mem = request};
-	ssize_t size;
-	int ret;
+	int device = fcntl(fuse_session_fd(se), F_DUPFD_CLOEXEC, 0);
+	int ends[2], ret;
 
-	if (install_io(se) < 0)
-		return -EOPNOTSUPP;
-	size = receive(se, request, sizeof(request));
-	if (size < 0)
-		return (int)size;
-	buf.size = (size_t)size;
-	ret = fusept_init_read(init, request, buf.size);
-	if (ret == -EPROTO)
-		return ret;
-	init->error = -EPROTO; /* until a reply is sent */
-	current = ret < 0 ? NULL : init;
-	fuse_session_process_buf(se, &buf);
-	current = NULL;
-	return ret < 0 ? ret : init->error;
+	if (device < 0)
+		return -errno;
+	ret = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0 ? -errno : 0;
+	if (ret == 0) {
+		ret = handle_request(se, init, ends, device);
+		close(ends[0]);
+		close(ends[1]);
+	}
+	close(device);
+	return ret;
 }

@@ -107,7 +107,7 @@ int fusept_session_new(struct fuse_session *se, const struct fusept_session_opti
 	ret = fusept_negotiate(se, &init);
 	if (ret == 0) {
 		fusept_session_probe(session, &init);
-	} else if (ret == -EALREADY || ret == -EOPNOTSUPP) {
+	} else if (ret == -EALREADY) {
 		set_level(session, FUSEPT_LEVEL_NONE, ret);
 	} else {
 		free(session);

@@ -6,7 +6,9 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -253,6 +255,39 @@ TEST(reply_that_is_not_taken_is_an_error)
 	shutdown(wire.peer, SHUT_RD);
 	signal(SIGPIPE, SIG_IGN);
 	CHECK_EQ(fusept_session_new(wire.se, NULL, &wire.session), -EPIPE);
+	wire_close(&wire);
+}
+
+TEST(io_uring_is_not_offered_to_libfuse)
+{
+	const uint64_t over_io_uring = UINT64_C(1) << 41;
+	struct wire wire;
+
+	setenv("FUSE_URING_ENABLE", "1",
+	       1); /* libfuse 3.18 starts its rings while it handles INIT */
+	wire_expect_probe(-EBADF, 0, WIRE_OPS);
+	CHECK_EQ(start(&wire, WIRE_OFFER | over_io_uring, NULL, NULL), 0);
+	CHECK(!(wire_receive_init(&wire).flags2 & FLAGS2(over_io_uring)));
+	wire_close(&wire);
+}
+
+TEST(want_of_descriptors_is_known_before_init_is_read)
+{
+	struct rlimit before, limit;
+	struct wire wire;
+
+	wire_open(&wire, &daemon_ops, NULL);
+	wire_send_init(&wire, 41, FUSE_INIT_EXT);
+	CHECK_SYS(getrlimit(RLIMIT_NOFILE, &before));
+	for (rlim_t free_fds = 0; free_fds < 3; free_fds++) {
+		limit = before;
+		limit.rlim_cur = (rlim_t)fuse_session_fd(wire.se) + 1 + free_fds;
+		CHECK_SYS(setrlimit(RLIMIT_NOFILE, &limit));
+		CHECK_EQ(fusept_session_new(wire.se, NULL, &wire.session), -EMFILE);
+	}
+	CHECK_SYS(setrlimit(RLIMIT_NOFILE, &before));
+	CHECK_EQ(fusept_session_new(wire.se, NULL, &wire.session), 0);
+	CHECK_EQ(wire_receive_init(&wire).major, 7);
 	wire_close(&wire);
 }
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #define UNIQUE 6
@@ -32,7 +33,6 @@ void wire_open(struct wire *wire, const struct fuse_lowlevel_ops *ops, void *use
 void wire_close(struct wire *wire)
 {
 	fusept_session_free(wire->session);
-	fuse_session_unmount(wire->se);
 	fuse_session_destroy(wire->se);
 	close(wire->peer);
 }
