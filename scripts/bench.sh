@@ -30,7 +30,7 @@ END
 json='' runs=5 quick='' only='' backings=tmpfs,ext4
 out=$build/bench
 bench=$build/host/test/bench/fusept-bench
-mirror=$build/host/example/mirror/fusept-mirror
+mirror=$build/host/example/fusept-mirror
 # the parts of the Linux tree in which find, git and tar run
 parts=(mm fs/ext4 fs/fuse fs/overlayfs fs/nfs)
 

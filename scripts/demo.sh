@@ -59,7 +59,7 @@ work() {
 	say "booting the patched kernel; the work in the tree takes some minutes in an emulated machine"
 	# shellcheck disable=SC2086 # masks are words
 	"$top/scripts/vm.sh" --mem 3G --timeout 3600 -- "$top/test/demo/guest.sh" \
-		"$build/host/example/mirror/fusept-mirror" "$build/host/test/bench/fusept-bench" \
+		"$build/host/example/fusept-mirror" "$build/host/test/bench/fusept-bench" \
 		"$out/tree.tar" "$top/test/bench" $masks >"$out/report.json" ||
 		die "the demo did not come to its end" "" "what is above says why"
 }

@@ -162,7 +162,7 @@ const struct workload bench_calls[] = {
 	{ "pwrite-4k", 500, setup_write, call_pwrite, teardown_file },
 	{ "read-1m", 16, setup_read, call_read_mega, teardown_file },
 	{ "write-1m", 16, setup_write, call_write_mega, teardown_file },
-	{ "mmap-read-1m", 16, setup_read, call_mmap, teardown_file },
+	{ "mmap-read-1m", 32, setup_read, call_mmap, teardown_file },
 	{ "readdir-10000", 1, NULL, call_readdir, NULL },
 	{ "getxattr", 500, NULL, call_getxattr, NULL },
 	{ "readlink", 500, NULL, call_readlink, NULL },

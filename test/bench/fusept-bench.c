@@ -17,6 +17,7 @@
 #include "bench.h"
 
 #define MAX_RUNS	99
+#define IDLE_LIMIT	UINT64_C(20000000)	/* the kernel counts it in steps of 10 ms */
 
 struct options {
 	const char *fs, *backing, *only, *scratch;
@@ -125,7 +126,10 @@ static int report(const struct workload *w, const struct options *o)
 	       ",\"runs\":%u,\"calls\":%u,\"idle\":%" PRIu64 "}\n", w->name, o->backing, o->fs,
 	       o->wall ? "nanoseconds" : "instructions", r.cost, r.requests, o->runs, r.calls, r.idle);
 	fflush(stdout);
-	fprintf(stderr, "%-6s %-10s %-15s %12" PRIu64 "\n", o->backing, o->fs, w->name, r.cost);
+	fprintf(stderr, "%-6s %-10s %-15s %12" PRIu64, o->backing, o->fs, w->name, r.cost);
+	if (r.idle > IDLE_LIMIT)
+		fprintf(stderr, "  (with %" PRIu64 " ms of waiting, which are no instructions)", r.idle / 1000000);
+	fputc('\n', stderr);
 	return 0;
 }
 
