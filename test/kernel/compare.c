@@ -18,8 +18,9 @@ static struct statx get_statx(const char *path)
 	struct statx sx;
 
 	memset(&sx, 0, sizeof(sx));
-	CHECK_OK(statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW | AT_STATX_FORCE_SYNC,
-		       STATX_BASIC_STATS | STATX_BTIME, &sx));
+	if (statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW | AT_STATX_FORCE_SYNC,
+		  STATX_BASIC_STATS | STATX_BTIME, &sx) < 0)
+		FAIL("%s: %s", path, strerror(errno));
 	return sx;
 }
 

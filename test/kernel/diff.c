@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -81,12 +82,26 @@ static void drop_caps(void)
 	CHECK_OK(syscall(SYS_capset, &h, d));
 }
 
-static void enter_userns(void)
+static void put_proc(const char *path, const char *text)
 {
+	int fd = (int)CHECK_OK(open(path, O_WRONLY | O_CLOEXEC));
+
+	CHECK_EQ(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+}
+
+/* Root there, with every capability there, and an ordinary user outside */
+static void enter_userns(const struct who *who)
+{
+	char map[64];
+
+	CHECK_OK(prctl(PR_SET_DUMPABLE, 1));
 	CHECK_OK(unshare(CLONE_NEWUSER));
-	put_file("/proc/self/setgroups", "deny", 4);
-	put_file("/proc/self/gid_map", "0 1000 1", 8);
-	put_file("/proc/self/uid_map", "0 1000 1", 8);
+	put_proc("/proc/self/setgroups", "deny");
+	snprintf(map, sizeof(map), "0 %u 1", who->gid);
+	put_proc("/proc/self/gid_map", map);
+	snprintf(map, sizeof(map), "0 %u 1", who->uid);
+	put_proc("/proc/self/uid_map", map);
 }
 
 static void become(const struct who *who)
@@ -95,14 +110,10 @@ static void become(const struct who *who)
 		return;
 	CHECK_OK(setgroups((size_t)who->ngroups, who->groups));
 	CHECK_OK(setresgid(who->gid, who->gid, who->gid));
-	if (who->userns) {
-		/* mapped by root, so that any id can be */
-		enter_userns();
-		CHECK_OK(setresgid(0, 0, 0));
-		CHECK_OK(setresuid(0, 0, 0));
-	} else if (who->uid) {
+	if (who->uid)
 		CHECK_OK(setresuid(who->uid, who->uid, who->uid));
-	}
+	if (who->userns)
+		enter_userns(who);
 	if (who->no_caps)
 		drop_caps();
 }

@@ -21,7 +21,7 @@ struct who {
 	int ngroups;
 	gid_t groups[4];
 	bool no_caps;		/* root without any capability */
-	bool userns;		/* root of a user namespace, nobody outside */
+	bool userns;		/* root of a user namespace, .uid outside */
 };
 
 struct script {

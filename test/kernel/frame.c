@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
@@ -15,21 +17,29 @@
 #include "tree.h"
 
 #define FUSE_CTL_SUPER_MAGIC 0x65735543
-#define CONTROL "/sys/fs/fuse/connections"
+
+void *frame_prepare(size_t shared)
+{
+	struct statfs fs;
+	void *p = mmap(NULL, shared, PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	CHECK(p != MAP_FAILED);
+	if (statfs(FUSE_CONTROL, &fs) < 0)
+		FAIL("no FUSE here: " FUSE_CONTROL ": %s", strerror(errno));
+	if (fs.f_type != FUSE_CTL_SUPER_MAGIC)
+		CHECK_OK(mount("fusectl", FUSE_CONTROL, "fusectl", 0, NULL));
+	return p;
+}
 
 /* A mount namespace of its own; src is a mount, so that what pins it shows */
 static void set_up(struct raw *r)
 {
-	struct statfs fs;
-
 	CHECK_OK(unshare(CLONE_NEWNS));
 	CHECK_OK(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL));
 	tree_make(r->src);
 	CHECK_OK(mkdir(r->mnt, 0755));
 	CHECK_OK(mount(r->src, r->src, NULL, MS_BIND, NULL));
-	CHECK_OK(statfs(CONTROL, &fs));
-	if (fs.f_type != FUSE_CTL_SUPER_MAGIC)
-		CHECK_OK(mount("fusectl", CONTROL, "fusectl", 0, NULL));
 }
 
 void frame_umount(const char *path)
@@ -82,7 +92,7 @@ void frame_run(const struct ktest_case *kc, const char *dir)
 	set_up(r);
 	fds = count_fds();
 	raw_start(r, &kc->opt);
-	if (!r->supported && !(kc->flags & KT_STOCK))
+	if (!(r->offered & FUSE_PASSTHROUGH_MASK) && !(kc->flags & KT_STOCK))
 		ktest_skip("this kernel has no FUSE_PASSTHROUGH_MASK");
 	kc->run(r);
 	if (!(kc->flags & (KT_DEAD | KT_UNMOUNTED))) {
@@ -98,6 +108,32 @@ void frame_run(const struct ktest_case *kc, const char *dir)
 	CHECK_EQ(count_fds(), fds);
 	frame_umount(r->src);
 	raw_free(r);
+}
+
+/* Another server, over any folder; its mount point is dir/second */
+struct raw *frame_second(struct raw *r, const char *src,
+			 const struct raw_options *opt)
+{
+	char dir[PATH_MAX];
+	struct raw *second;
+
+	snprintf(dir, sizeof(dir), "%.3000s/second", r->dir);
+	CHECK_OK(mkdir(dir, 0755));
+	second = raw_new(dir);
+	snprintf(second->src, sizeof(second->src), "%.4000s", src);
+	CHECK_OK(mkdir(second->mnt, 0755));
+	if (opt)
+		raw_start(second, opt);
+	return second;
+}
+
+void frame_second_end(struct raw *second)
+{
+	frame_umount(second->mnt);
+	raw_stop(second);
+	CHECK_OK(rmdir(second->mnt));
+	CHECK_OK(rmdir(second->dir));
+	raw_free(second);
 }
 
 static void show_file(const char *task, const char *file)

@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,38 @@ enum { EXIT_SKIP = 77, SECONDS = 120, SECONDS_TO_DIE = 20 };
 
 static struct ktest_case *first, **last = &first;
 const struct ktest_case *ktest_self;
+
+/* Connections of the case that runs; shared with it */
+static struct {
+	_Atomic int count;
+	int number[8];
+} *connections;
+
+void ktest_connection(int number)
+{
+	connections->number[atomic_fetch_add(&connections->count, 1)] = number;
+}
+
+/*
+ * A case that gives up may have requests waiting for a server in its own process:
+ * nothing would ever end them.
+ */
+static void abort_connections(void)
+{
+	char path[64];
+
+	for (int i = 0; connections && i < connections->count; i++) {
+		int fd;
+
+		snprintf(path, sizeof(path), FUSE_CONTROL "/%d/abort",
+			 connections->number[i]);
+		fd = open(path, O_WRONLY | O_CLOEXEC);
+		if (fd >= 0 && write(fd, "1", 1) < 0)
+			perror(path);
+		if (fd >= 0)
+			close(fd);
+	}
+}
 
 void ktest_add(struct ktest_case *kc)
 {
@@ -50,6 +83,7 @@ void ktest_fail(const char *file, int line, const char *fmt, ...)
 	va_start(ap, fmt);
 	say(where, ap);
 	va_end(ap);
+	abort_connections();
 	_exit(EXIT_FAILURE);
 }
 
@@ -60,6 +94,7 @@ void ktest_skip(const char *fmt, ...)
 	va_start(ap, fmt);
 	say(fmt, ap);
 	va_end(ap);
+	abort_connections();
 	_exit(EXIT_SKIP);
 }
 
@@ -105,6 +140,7 @@ static int run_process(const struct ktest_case *kc, const char *dir)
 	pid_t pid;
 
 	fflush(NULL);
+	atomic_store(&connections->count, 0);
 	pid = (pid_t)CHECK_OK(fork());
 	if (!pid) {
 		setpgid(0, 0);
@@ -118,6 +154,7 @@ static int run_process(const struct ktest_case *kc, const char *dir)
 		ktest_note("%s hangs", kc->name);
 		frame_show_stacks(pid);
 		kill(-pid, SIGKILL);
+		abort_connections();
 		if (!wait_pid(pidfd, SECONDS_TO_DIE)) {
 			ktest_note("%s cannot be killed", kc->name);
 			frame_show_stacks(pid);
@@ -127,7 +164,9 @@ static int run_process(const struct ktest_case *kc, const char *dir)
 		waitpid(pid, NULL, 0);
 	} else {
 		waitpid(pid, &status, 0);
+		/* those it left, of a case that failed */
 		kill(-pid, SIGKILL);
+		abort_connections();
 	}
 	close(pidfd);
 	return status;
@@ -169,6 +208,8 @@ int main(int argc, char **argv)
 	int skip = list ? 2 : 1, n = 0, passed = 0, skipped = 0;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (!list)
+		connections = frame_prepare(sizeof(*connections));
 	for (struct ktest_case *kc = first; kc; kc = kc->next) {
 		if (!wanted(kc, argc - skip, argv + skip))
 			continue;

@@ -39,6 +39,9 @@ struct ktest_case {
 
 void ktest_add(struct ktest_case *kc);
 
+/* A connection to abort should the case fail */
+void ktest_connection(int number);
+
 /* The case that runs now */
 extern const struct ktest_case *ktest_self;
 

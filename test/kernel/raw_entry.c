@@ -75,6 +75,14 @@ static int entry_fd(struct raw_req *q, int fd, const char *name)
 	return 0;
 }
 
+/* Takes back what an entry hands out, for an answer that will not be one */
+void raw_entry_drop(struct raw_req *q)
+{
+	atomic_fetch_add(&q->r->nlookup, q->entries);
+	raw_node_forget(q->r, q->entry, (uint64_t)q->entries);
+	q->entries = 0;
+}
+
 /* Answers with the entry of a name in the folder of the request */
 int raw_entry(struct raw_req *q, const char *name)
 {

@@ -113,7 +113,8 @@ static void finish(struct raw_req *q, int err)
 	/* before the answer: the FORGET may be here right after it */
 	atomic_fetch_add(&r->nlookup, q->entries);
 	ret = raw_send(r, q->in->unique, err, q->out, err ? 0 : q->out_len);
-	if (ret == -ENOENT && q->entries)
+	/* refused, or nobody waits for it any more: the kernel took no count */
+	if (ret && q->entries)
 		raw_node_forget(r, q->entry, (uint64_t)q->entries);
 	if (ret)
 		atomic_store(&r->write_errno, -ret);

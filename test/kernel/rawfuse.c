@@ -48,6 +48,7 @@ void raw_mount(struct raw *r, const char *mnt)
 	CHECK_OK(mount("fusept-ktest", mnt, "fuse", 0, opts));
 	CHECK_OK(statx(AT_FDCWD, mnt, AT_STATX_DONT_SYNC, STATX_INO, &sx));
 	r->conn = (int)sx.stx_dev_minor;
+	ktest_connection(r->conn);
 }
 
 static void *server_thread(void *arg)
@@ -90,6 +91,7 @@ void raw_start(struct raw *r, const struct raw_options *opt)
 	int fd;
 
 	r->opt = *opt;
+	r->after[FUSE_INIT] = opt->after_init;
 	/* index 0 stays free, so that the root gets FUSE_ROOT_ID */
 	fd = (int)CHECK_OK(open(r->src, O_PATH | O_DIRECTORY | O_CLOEXEC));
 	root = raw_node_make(r, fd, "/");

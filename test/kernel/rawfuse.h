@@ -33,12 +33,17 @@ enum {
 	RAW_SCRATCH = 16,
 };
 
+struct raw_req;
+typedef int (*raw_handler)(struct raw_req *q);
+typedef int (*raw_after)(struct raw_req *q, int err);
+
 struct raw_options {
 	uint64_t ops;		/* in the mask of every file that is looked up */
 	uint64_t init_drop;	/* INIT flags not to ask for */
 	uint64_t init_add;	/* INIT flags to ask for beyond the usual ones */
 	uint32_t max_stack_depth;	/* 0: 1 */
 	uint32_t open_flags;	/* FOPEN_* of every OPEN reply */
+	raw_after after_init;	/* may change the INIT reply */
 	const char *mount_options;	/* after "fd=,rootmode=,..." */
 	bool process;		/* a process serves, and only it holds the device */
 	bool no_cache_names;	/* each use of a name is revalidated */
@@ -75,9 +80,6 @@ struct raw_req {
 
 /* What a hook says beside 0 and -errno, which are answers */
 enum { RAW_DEFAULT = 1, RAW_NO_REPLY = 2 };
-
-typedef int (*raw_handler)(struct raw_req *q);
-typedef int (*raw_after)(struct raw_req *q, int err);
 
 struct raw {
 	struct raw_options opt;
@@ -161,6 +163,7 @@ void raw_attr(struct fuse_attr *a, const struct stat *st);
 
 /* raw_entry.c, raw_attr.c, raw_file.c, raw_dir.c, raw_xattr.c: the mirror */
 int raw_entry(struct raw_req *q, const char *name);
+void raw_entry_drop(struct raw_req *q);
 int raw_lookup(struct raw_req *q);
 int raw_forget(struct raw_req *q);
 int raw_batch_forget(struct raw_req *q);

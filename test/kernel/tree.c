@@ -130,6 +130,16 @@ static void make_acl(const char *dir)
 	CHECK_OK(set_acl(join(dir, "acldir"), "system.posix_acl_default", d, 5));
 }
 
+/* "capable" has a file capability and anybody may write it */
+static void make_capable(const char *dir)
+{
+	static const uint32_t net_raw[5] = { 0x02000001, 1U << 13 };
+
+	make_file(dir, "capable", 0777, 70);
+	CHECK_OK(setxattr(join(dir, "capable"), "security.capability", net_raw,
+			  sizeof(net_raw), 0));
+}
+
 void tree_make(const char *path)
 {
 	char dir[2 * PATH_MAX];
@@ -147,6 +157,7 @@ void tree_make(const char *path)
 	make_file(dir, "group", 0660, 40);
 	CHECK_OK(chown(join(dir, "group"), TREE_UID, TREE_GROUP));
 	make_file(dir, "suid", 06777, 50);
+	make_capable(dir);
 	make_file(dir, "tagged", 0644, 60);
 	CHECK_OK(setxattr(join(dir, "tagged"), "user.tag", "value", 5, 0));
 	make_file(dir, "hard1", 0644, 10);
