@@ -15,6 +15,7 @@ does it by itself for the sets that it needs. Debian 12 and 13.
   vm       QEMU, mkfs.ext4
   lib      libfuse 3, GLib, meson
   test     clang, sanitizers, what the suites call
+  demo     the programs that work in the tree
 END
 }
 
@@ -24,16 +25,18 @@ packages_of() {
 	kernel) echo linux-source-6.12 gcc make flex bison bc libelf-dev libc6-dev git xz-utils ccache perl ;;
 	vm) echo qemu-system-x86 e2fsprogs iproute2 mount util-linux coreutils ;;
 	lib) echo gcc libc6-dev pkgconf meson ninja-build libfuse3-dev fuse3 libglib2.0-dev ccache ;;
-	test) echo clang libclang-rt-dev attr acl strace git binutils jq g++ mandoc ;;
-	*) die "no package set named $1" "kernel, vm, lib or test" ;;
+	test) echo clang g++ attr acl libcap2-bin fuse3 strace binutils jq mandoc util-linux ;;
+	demo) echo gcc libc6-dev git jq tar grep findutils coreutils ;;
+	*) die "no package set named $1" "kernel, vm, lib, test or demo" ;;
 	esac
 }
 
+# prints those of the names that are not installed
 missing() {
-	local name
-	for name in "$@"; do
-		[[ $(dpkg-query -W -f '${Status}' "$name" 2>/dev/null) == *" installed" ]] || echo "$name"
-	done
+	local have
+	have=$(dpkg-query -W -f '${Package} ${Status}\n' "$@" 2>/dev/null || :)
+	printf '%s\n' "$@" | sort -u |
+		grep -vxF -f <(sed -n 's/ install ok installed$//p' <<<"$have") || :
 }
 
 install_missing() {
@@ -56,7 +59,7 @@ main() {
 		# shellcheck disable=SC2207 # names without spaces
 		wanted+=($(packages_of "$set"))
 	done
-	mapfile -t absent < <(missing "${wanted[@]}" | sort -u)
+	mapfile -t absent < <(missing "${wanted[@]}")
 	((${#absent[@]} == 0)) && return
 	command -v apt-get >/dev/null || die "no apt-get, and these are missing: ${absent[*]}" \
 		"Debian 12 or 13" "install their counterparts by hand"

@@ -75,9 +75,12 @@ prepare() {
 	for name in ${!FUSEPT_*}; do
 		environment+=("$name=${!name}")
 	done
-	local window
+	# the guest tells where it hangs shortly before we give up; its seconds
+	# are ours, but not with --icount
+	local window patience=$((timeout * 9 / 10))
+	[[ -z $icount ]] || patience=0
 	window=$(stty size 2>/dev/null | awk '{ print "rows", $1, "cols", $2 }' || :)
-	declare -p top build cwd writable command environment window >"$run/job/job"
+	declare -p top build cwd writable command environment window patience >"$run/job/job"
 	truncate -s "$disk" "$run/disk"
 	local uuid=66757365-7074-4000-8000-000000000001
 	# the same bytes each time, nothing left to do later: figures repeat
@@ -113,7 +116,7 @@ qemu_command() {
 		-device virtio-9p-device,fsdev=root,mount_tag=root
 		-fsdev "local,id=job,path=$run/job,security_model=none,readonly=on"
 		-device virtio-9p-device,fsdev=job,mount_tag=job
-		-drive "id=disk,if=none,format=raw,cache=unsafe,discard=unmap,file=$run/disk"
+		-drive "id=disk,if=none,format=raw,cache=unsafe,discard=unmap,werror=report,file=$run/disk"
 		-device virtio-blk-device,drive=disk
 		-device virtio-serial-device
 		-chardev "file,id=status,path=$run/status" -device virtserialport,chardev=status,nr=3)
@@ -174,7 +177,7 @@ choose_accel() {
 # What a sound kernel never says.
 bad='WARNING:|BUG:|Oops|KASAN|UBSAN|general protection fault|Kernel panic|INFO: task .* blocked'
 bad+='|INFO: possible|INFO: trying|INFO: lockdep|possible (recursive|circular)|suspicious RCU'
-bad+='|rcu: .*stall|soft lockup|unreferenced object|refcount_t:|Call Trace:|list_(add|del) corruption'
+bad+='|rcu: .*stall|soft lockup|unreferenced object|kmemleak: .*disabled|refcount_t:|Call Trace:|list_(add|del) corruption'
 
 show_log() {
 	say "vm: $1; the kernel's log, $log, has:"
@@ -204,6 +207,7 @@ cleanup() {
 main() {
 	parse "$@"
 	need_root "./run vm"
+	"$top/scripts/install.sh" vm
 	need_tool qemu-system-x86_64 qemu-system-x86
 	need_tool mkfs.ext4 e2fsprogs
 	need_space "$build" 512 "a virtual machine"
@@ -217,6 +221,7 @@ main() {
 	run_qemu
 	status=$(sed -n 's/^status //p' "$run/status" 2>/dev/null || :)
 	if ((ended == 124 || ended == 137)); then
+		[[ ! -s $run/qemu ]] || sed 's/^/  qemu | /' "$run/qemu" >&2
 		show_log "nothing after $timeout seconds"
 		exit 98
 	elif [[ -s $log ]] && grep -qE "$bad" "$log"; then

@@ -1,0 +1,139 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Checks the patch series as a reviewer would, and prints TAP.
+
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/linux.sh"
+. "$(dirname "$0")/tap.sh"
+
+usage() {
+	cat <<'END'
+usage: ./run series check [--full]
+
+Applies kernel-patches/series, patch by patch and without fuzz, to the Linux 6.12
+that Debian has today. After each patch: checkpatch --strict, and fs/fuse builds
+with warnings as errors. At the end: kernel-doc on the files it touches, fs/fuse
+without CONFIG_FUSE_PASSTHROUGH, the selftest builds, lib/uapi/fuse.h is the same.
+
+  --full    build the whole kernel after each patch
+END
+}
+
+# What checkpatch says that the series does not follow:
+# FILE_PATH_CHANGES  MAINTAINERS is the business of the patch that adds the first file
+# EMAIL_SUBJECT, BAD_SIGN_OFF are kept: they are right
+checkpatch_ignore=FILE_PATH_CHANGES
+
+targets=(fs/fuse/)
+check=$build/linux-check
+out=$build/kernel-check
+
+# The base tree, as hard links: git apply and tar replace files, never write into them.
+make_tree() {
+	local path
+	rm -rf "$check"
+	mkdir -p "$check"
+	need_space "$build" 1024 "a second kernel source tree"
+	(cd "$linux" && find . -mindepth 1 -maxdepth 1 ! -name .git -print0 |
+		xargs -0 cp -al -t "$check" 2>/dev/null) ||
+		(cd "$linux" && tar --exclude=./.git -cf - .) | tar -C "$check" -xf -
+	for path in "${linux_tracked[@]}"; do
+		rm -rf "${check:?}/$path"
+	done
+	lgit archive "$(linux_base)" | tar -C "$check" -xf -
+}
+
+make_kernel() {
+	local cc=gcc
+	! command -v ccache >/dev/null || cc="ccache gcc"
+	CCACHE_BASEDIR=$build nice make -s -C "$check" O="$out" -j"$(nproc)" CC="$cc" \
+		KBUILD_BUILD_TIMESTAMP="@0" KCFLAGS=-Werror "$@"
+}
+
+make_config() {
+	mkdir -p "$out"
+	cp "$top/scripts/kernel.config" "$out.config"
+	make_kernel KCONFIG_ALLCONFIG="$out.config" allnoconfig
+}
+
+# Outside of a repository git apply asks for exact context; offsets may differ.
+apply_patch() {
+	(cd "$check" && GIT_CEILING_DIRECTORIES=$build GIT_CONFIG_GLOBAL=/dev/null \
+		git apply --whitespace=error-all -p1 "$1")
+}
+
+check_patch() {
+	local file=$1 name
+	name=$(basename "$file" .patch)
+	tap_run "$name: applies" "$logs/series-apply.log" apply_patch "$file"
+	tap_run "$name: checkpatch --strict" "$logs/series-checkpatch.log" \
+		perl "$check/scripts/checkpatch.pl" --root="$check" --strict --no-summary --terse \
+		--color=never --ignore "$checkpatch_ignore" "$file"
+	tap_run "$name: builds" "$logs/series-build.log" make_kernel "${targets[@]}"
+}
+
+# The C files that the series touches or adds and that are still there.
+touched() {
+	local file
+	sed -n 's|^+++ b/\(.*\.[ch]\)\t*$|\1|p' "$@" | sort -u | while read -r file; do
+		[[ ! -e $check/$file ]] || printf '%s\n' "$check/$file"
+	done
+}
+
+# kernel-doc says "warning:" and returns 0; a file without any comment is no fault.
+check_doc() {
+	local said
+	said=$(perl "$check/scripts/kernel-doc" -none "$@" 2>&1 | grep -iE 'warning|error' || :)
+	[[ -z $said ]] || { printf '%s\n' "$said" && return 1; }
+}
+
+# Nothing of the series may be needed without the option it belongs to.
+without_passthrough() {
+	sed -i '/CONFIG_FUSE_PASSTHROUGH/d' "$out.config" &&
+		make_kernel KCONFIG_ALLCONFIG="$out.config" allnoconfig &&
+		! grep CONFIG_FUSE_PASSTHROUGH=y "$out/.config" &&
+		make_kernel fs/fuse/
+}
+
+check_uapi() {
+	cmp "$check/include/uapi/linux/fuse.h" "$top/lib/uapi/fuse.h"
+}
+
+# The selftest folder of the series, if it has one, with the series' own headers.
+build_selftest() {
+	make_kernel headers &&
+		make -C "$check/tools/testing/selftests/$1" OUTPUT="$out/selftest" \
+			KHDR_INCLUDES="-isystem $out/usr/include"
+}
+
+main() {
+	local files file start=$SECONDS selftest
+	case ${1:-} in
+	'') ;;
+	--full) targets=(vmlinux) ;;
+	*) usage && exit ;;
+	esac
+	"$top/scripts/install.sh" kernel
+	"$top/scripts/series-prepare.sh"
+	mapfile -t files < <(series_files)
+	((${#files[@]})) || die "kernel-patches/series names no patch"
+	make_tree
+	tap_run "Linux $(linux_version "$check") is the base" "$logs/series-version.log" \
+		check_version "$check"
+	step "preparing a build of fs/fuse" "$logs/series-config.log" make_config
+	for file in "${files[@]}"; do
+		say "series check: $(basename "$file") ($(elapsed SECONDS-start))"
+		check_patch "$file"
+	done
+	mapfile -t touched_files < <(touched "${files[@]}")
+	tap_run "kernel-doc" "$logs/series-doc.log" check_doc "${touched_files[@]}"
+	tap_run "fs/fuse builds without passthrough" "$logs/series-without.log" without_passthrough
+	tap_run "lib/uapi/fuse.h is the series' header" "$logs/series-uapi.log" check_uapi
+	while read -r selftest; do
+		tap_run "selftest $selftest builds" "$logs/series-selftest.log" build_selftest "$selftest"
+	done < <(sed -n 's|^+++ b/tools/testing/selftests/\(.*\)/Makefile$|\1|p' "${files[@]}" | sort -u)
+	rm -rf "$check"
+	tap_done
+}
+
+main "$@"

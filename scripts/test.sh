@@ -1,0 +1,143 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Runs the suites and counts: ./run test
+
+. "$(dirname "$0")/lib.sh"
+
+all=(host clang asan stock rig series kernel mirror)
+
+usage() {
+	cat <<'END'
+usage: ./run test [SUITE...]
+
+Runs all suites, or those named, and ends with "N passed, N failed, N skipped".
+Exit status 1 if anything failed. Installs what is missing.
+
+  host      library, examples, their unit and ABI tests, built with gcc
+  clang     the same with clang
+  asan      the same with AddressSanitizer and UBSan
+  stock     the example daemon on this machine's own kernel (root, /dev/fuse)
+  rig       ./run itself: its errors and exit statuses
+  series    ./run series check
+  kernel    the patched kernel, its debug build, in the virtual machine
+  mirror    the example daemon on the patched kernel, there, too
+
+On the patched kernel (kernel, mirror) a skipped test counts as failed. Results
+come as TAP; the log of each suite is build/log/test-SUITE.log.
+END
+}
+
+passed=0 failed=0 skipped=0
+
+# fault SUITE REASON: a failure that no test told of
+fault() {
+	failed=$((failed + 1))
+	printf 'not ok - %s: %s\n' "$1" "$2"
+}
+
+# prints "passed failed skipped reasons..." for the TAP in file $1
+tally_tap() {
+	awk '
+		/^ok/ { if (tolower($0) ~ /# *skip/) s++; else p++; next }
+		/^not ok/ { f++; next }
+		/^1\.\.0.*# *[Ss][Kk][Ii][Pp]/ { s++; whole = 1; next }
+		/^1\.\.[0-9]+/ { plan = substr($1, 4) + 0; planned = 1 }
+		/^Bail out!/ { bail = 1 }
+		END {
+			n = p + f + s
+			if (bail) why = " bailed-out"
+			else if (!n) why = " no-test-ran"
+			else if (!whole && !planned) why = " ended-without-a-plan"
+			else if (!whole && plan != n) why = " planned-" plan "-but-ran-" n
+			print p + 0, f + 0, s + 0 why
+		}' "$1"
+}
+
+# the same for the results of meson test in build folder $1
+tally_meson() {
+	local log=$1/meson-logs/testlog.json
+	[[ -s $log ]] || { echo "0 0 0 no-test-ran" && return; }
+	jq -rs '[.[].result] | [(map(select(. == "OK" or . == "EXPECTEDFAIL")) | length),
+		(map(select(. != "OK" and . != "EXPECTEDFAIL" and . != "SKIP")) | length),
+		(map(select(. == "SKIP")) | length)] | join(" ")' "$log"
+}
+
+# add SUITE STATUS STRICT "P F S [WHY]": takes the counts over; STRICT: a skip is a failure
+add() {
+	local suite=$1 status=$2 strict=$3 p f s why
+	read -r p f s why <<<"$4"
+	if [[ -n $strict && $s != 0 ]]; then
+		printf '%s: %s skipped tests count as failed here\n' "$suite" "$s"
+		f=$((f + s)) s=0
+	fi
+	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+	[[ -z $why ]] || fault "$suite" "${why//-/ }"
+	((status == 0 || f > 0 || (status == 77 && p == 0 && s > 0))) || [[ -n $why ]] || fault "$suite" "it ended with status $status"
+	printf '== %s: %s passed, %s failed, %s skipped\n' "$suite" "$p" "$f" "$s"
+}
+
+# tap SUITE STRICT COMMAND...: shows its output, counts its TAP
+tap() {
+	local suite=$1 strict=$2 log=$logs/test-$1.log status=0
+	shift 2
+	"$@" </dev/null | tee "$log" || status=$?
+	add "$suite" "$status" "$strict" "$(tally_tap "$log")"
+}
+
+# meson_suite SUITE BUILD-FOLDER [MESON-OPTION...]
+meson_suite() {
+	local suite=$1 dir=$2 status=0
+	if ! "$top/scripts/host.sh" "$dir" -Dwerror=true "${@:3}"; then
+		fault "$suite" "it does not build"
+		return
+	fi
+	rm -f "$build/$dir/meson-logs/testlog.json"
+	meson test -C "$build/$dir" --no-rebuild --print-errorlogs </dev/null 2>&1 |
+		tee "$logs/test-$suite.log" || status=$?
+	add "$suite" "$status" "" "$(tally_meson "$build/$dir")"
+}
+
+# tap_built SUITE STRICT COMMAND...: the same as tap, of what gcc built
+tap_built() {
+	if "$top/scripts/host.sh"; then
+		tap "$@"
+	else
+		fault "$1" "the library does not build"
+	fi
+}
+
+run_suite() {
+	case $1 in
+	host) meson_suite host host-gcc ;;
+	clang) CC=clang meson_suite clang host-clang ;;
+	asan) meson_suite asan host-asan -Db_sanitize=address,undefined -Db_lundef=false ;;
+	stock) tap_built stock "" bash "$top/test/stock/run.sh" "$build/host" ;;
+	rig) tap rig "" bash "$top/test/rig/run.sh" ;;
+	series) tap series "" "$top/scripts/series-check.sh" ;;
+	kernel) tap_built kernel strict "$top/scripts/vm.sh" --debug --timeout 1500 --cwd "$top" -- \
+		bash test/kernel/run.sh "$build/host" ;;
+	mirror) tap_built mirror strict "$top/scripts/vm.sh" --debug --timeout 1500 --cwd "$top" -- \
+		bash test/stock/run.sh "$build/host" ;;
+	esac
+}
+
+main() {
+	local suite suites=("$@") start=$SECONDS begin
+	! is_help "${1:-}" || { usage && exit; }
+	(($#)) || suites=("${all[@]}")
+	for suite in "${suites[@]}"; do
+		[[ " ${all[*]} " == *" $suite "* ]] || die "no suite named $suite" "one of ${all[*]}"
+	done
+	"$top/scripts/install.sh" kernel vm lib test
+	mkdir -p "$logs"
+	for suite in "${suites[@]}"; do
+		begin=$SECONDS
+		printf '== %s\n' "$suite"
+		run_suite "$suite"
+		printf '== %s: took %s, %s so far\n' "$suite" "$(elapsed SECONDS-begin)" "$(elapsed SECONDS-start)"
+	done
+	printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
+	((failed == 0))
+}
+
+main "$@"
