@@ -36,6 +36,19 @@ static void open_drop(struct mirror *m, struct node *node,
 		close((int)fi->fh);
 }
 
+/* As the caller, O_TRUNC takes suid and sgid away where the caller's would. */
+static int open_below(struct mirror *m, fuse_req_t req, int fd, int flags)
+{
+	int err = flags & O_TRUNC ? caller_become(m, req, FALSE) : 0;
+
+	if (err)
+		return err;
+	fd = nodes_reopen(m->nodes, fd, flags_below(flags));
+	if (flags & O_TRUNC)
+		caller_leave(m);
+	return fd;
+}
+
 void mirror_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct mirror *m = request_begin(req, FUSEPT_OPEN);
@@ -44,7 +57,7 @@ void mirror_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	int fd = at.fd;
 
 	if (fd >= 0)
-		fd = nodes_reopen(m->nodes, at.fd, flags_below(fi->flags));
+		fd = open_below(m, req, at.fd, fi->flags);
 	if (fd < 0) {
 		fuse_reply_err(req, -fd);
 		return;

@@ -2,6 +2,7 @@
 /* fusept-mirror: from the command line to the loop, and the way back. */
 #include "mirror.h"
 
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -108,7 +109,8 @@ static int loop_threads(struct mirror *m)
 		return -ENOMEM;
 	fuse_loop_cfg_set_clone_fd(config, (unsigned int)m->opt.clone_fd);
 	fuse_loop_cfg_set_max_threads(config, m->opt.max_threads);
-	fuse_loop_cfg_set_idle_threads(config, m->opt.max_idle_threads);
+	if (m->opt.max_idle_threads != UINT_MAX)
+		fuse_loop_cfg_set_idle_threads(config, m->opt.max_idle_threads);
 	result = fuse_session_loop_mt(m->se, config);
 	fuse_loop_cfg_destroy(config);
 	return result;

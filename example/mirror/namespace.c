@@ -2,7 +2,7 @@
 /* MKNOD, MKDIR, SYMLINK, LINK, UNLINK, RMDIR and RENAME. */
 #include "mirror.h"
 
-#include <stdio.h>
+#include <stdio.h>		/* renameat2() */
 
 /* What is to be made: the arguments of one of three system calls. */
 struct making {
@@ -74,7 +74,7 @@ void mirror_symlink(fuse_req_t req, const char *target, fuse_ino_t parent,
 	make_and_reply(req, m, parent, &what);
 }
 
-/* The entry is made of the file's own descriptor: its new name may be gone. */
+/* The entry is that of the file itself: its new name may be another's by now. */
 static int link_to(struct mirror *m, int fd, int dirfd, const char *name,
 		   struct entry *entry)
 {
@@ -83,7 +83,7 @@ static int link_to(struct mirror *m, int fd, int dirfd, const char *name,
 	if (linkat(AT_FDCWD, fd_path(fd).text, dirfd, name,
 		   AT_SYMLINK_FOLLOW) < 0)
 		return -errno;
-	again = nodes_openat(m->nodes, dirfd, name, O_PATH | O_NOFOLLOW, 0);
+	again = nodes_reopen(m->nodes, fd, O_PATH);
 	if (again < 0)
 		return again;
 	return entry_from_fd(m, again, entry);

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Open files: data, and files that lose their names while they are open.
+# shellcheck source=../lib.sh
+. "${BASH_SOURCE%/*}/../lib.sh"
+
+# Not those of times, which differ by nature.
+facts() {
+	stat -L -c '%s %h %a %F' "$@"
+}
+
+unlinked() {
+	exec 3<>file
+	echo first >&3
+	rm file
+	facts /proc/self/fd/3
+	echo second >&3
+	cat </proc/self/fd/3
+	"$TOOL" again /proc/self/fd/3
+	facts /proc/self/fd/3
+	chmod 640 /proc/self/fd/3
+	truncate -s 4 /proc/self/fd/3
+	setfattr -n user.x -v y /proc/self/fd/3
+	getfattr --absolute-names -n user.x /proc/self/fd/3 | tail -n 2 | head -n 1
+	facts /proc/self/fd/3
+	exec 3>&-
+	ls
+}
+
+replaced() {
+	echo old >file
+	exec 3<file
+	echo new >other
+	mv other file
+	cat <&3
+	cat file
+	facts /proc/self/fd/3 file
+	exec 3<&-
+}
+
+removed_dir() {
+	mkdir d
+	cd d || return
+	rmdir ../d
+	facts .
+	ls -a
+	touch x
+	cd ..
+	ls
+}
+
+two_writers() {
+	exec 3>>file 4>>file
+	echo three >&3
+	echo four >&4
+	echo three >&3
+	exec 3>&- 4>&-
+	cat file
+	exec 3>file
+	echo shorter >&3
+	exec 3>&-
+	cat file
+	facts file
+}
+
+sizes() {
+	truncate -s 10000 file
+	truncate -s 100 file
+	fallocate -l 70000 file
+	facts file
+	fallocate -n -l 200000 file
+	fallocate -p -o 4096 -l 8192 file
+	facts file
+	echo end | dd of=file bs=1 seek=1000000 conv=notrunc status=none
+	facts file
+	"$TOOL" holes file
+	"$TOOL" copy file copied 1000004 0
+	"$TOOL" copy file copied 5000 123456
+	cmp -n 100000 file copied && echo same
+	dd if=file of=direct bs=64K oflag=sync status=none
+	cmp file direct && echo same
+}
+
+mappings() {
+	head -c 9000 /dev/zero >file
+	"$TOOL" map file "through the mapping"
+	head -c 19 file
+	"$TOOL" direct direct
+	facts direct
+	"$TOOL" tmpfile . named
+}
+
+synced() {
+	echo x >file
+	sync file .
+	sync -d file
+	sync -f file
+	exec 3>file
+	flock -n 3 && echo locked
+	flock -n file true || echo "locked by another"
+	exec 3>&-
+}
+
+# Files without a name need TMPFILE, which libfuse has from 3.17 on.
+tmpfile_is_possible() {
+	local answer
+	answer=$("$TOOL" tmpfile "$MNT" "$MNT/probe" | head -n 1)
+	rm -f "$MNT/probe"
+	[[ $answer == "tmpfile: ok" ]]
+}
+
+data_requests() {
+	head -c 1000000 /dev/urandom >"$SRC/data"
+	cmp "$SRC/data" "$MNT/data" || fail "contents differ"
+	cat "$SRC/data" >"$MNT/written"
+	cmp "$SRC/data" "$SRC/written" || fail "contents differ below"
+}
+
+mount_mirror
+if ! tmpfile_is_possible; then
+	# shellcheck disable=SC2034 # by the functions compared
+	TOOL_HAS_NO_TMPFILE=1
+	eval "$(declare -f mappings | sed '/tmpfile/d')"
+fi
+for function in unlinked replaced removed_dir two_writers sizes mappings synced; do
+	compare_with_plain "$function"
+done
+check_no_fd_leak
+umount_mirror
+
+mount_mirror
+data_requests
+umount_mirror
+case $(level_in_force) in
+none) (($(requests READ) > 0 && $(requests WRITE) > 0)) || fail "who has served read and write?" ;;
+io) (($(requests READ) == 0 && $(requests WRITE) == 0)) || fail "read and write were not passed" ;;
+ops) (($(requests READ) + $(requests OPEN) + $(requests GETATTR) == 0)) || fail "not all passed" ;;
+esac

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Who may do what, whose new files are, and which bits a change takes away: as
+# in a plain directory.
+# shellcheck source=../lib.sh
+. "${BASH_SOURCE%/*}/../lib.sh"
+
+run_as_anybody() {
+	as_anybody bash -c "$1"
+}
+
+# shellcheck disable=SC2016 # the other user's shell expands
+new_files() {
+	run_as_anybody 'umask 002; mkdir d; echo x >f; ln -s f l; mkfifo p; touch d/f; mknod c c 1 3'
+	mkdir -m 2777 setgid
+	chgrp 4242 setgid
+	run_as_anybody 'umask 022; mkdir setgid/d; touch setgid/f; ln f setgid/l; mkfifo setgid/p'
+	as_anybody "$TOOL" open setgid/s rdwr+creat+excl 2775
+	as_anybody "$TOOL" open setgid/t rdwr+creat+excl 2755
+	mkdir -m 777 acl
+	setfacl -m d:u:1234:rwx,d:g::rx,d:o::- acl
+	run_as_anybody 'umask 077; mkdir acl/d; touch acl/f; mkfifo acl/p; echo >acl/d/f'
+	setpriv --reuid 0 --regid 555 --clear-groups touch group
+}
+
+members() {
+	mkdir -m 770 d
+	chgrp 4242 d
+	as_anybody touch d/no
+	as_member 4242 touch d/yes
+	as_member 4242 mkdir d/dir
+	as_member 4242 rm d/yes
+	echo secret >f
+	chgrp 4242 f
+	chmod 640 f
+	as_anybody cat f
+	as_member 4242 cat f
+	as_member 4242 bash -c 'echo x >>f'
+}
+
+denied() {
+	umask 077
+	mkdir -m 755 d
+	echo secret >d/f
+	mkdir d/closed
+	touch d/closed/f
+	run_as_anybody 'cat d/f; echo x >d/f; rm d/f; touch d/new; mkdir d/new; ls d/closed
+		stat d/closed/f >/dev/null; chmod 777 d; chown 31001 d/f; truncate -s 0 d/f; ln d/f link
+		mv d/f d/g; setfattr -n user.x -v y d; getfattr -n user.x d/f; cd d/closed; touch -d 2001-01-01 d/f'
+	mkdir -m 1777 sticky
+	touch sticky/f
+	run_as_anybody 'rm sticky/f; mv sticky/f sticky/g; touch sticky/own; rm sticky/own'
+	setfacl -m u:31001:rw d/f
+	run_as_anybody 'cat d/f; echo more >>d/f'
+	setfacl -b d/f
+	run_as_anybody 'cat d/f'
+	as_anybody "$TOOL" open d/f rdonly+noatime 0
+}
+
+# A write by somebody else, a truncate and a chown take suid and sgid away.
+stripped() {
+	local file
+	for file in write append truncate trunc fallocate map copy direct chown chgrp root again; do
+		head -c 8192 /bin/true >$file
+		chmod 6777 $file
+	done
+	setcap cap_net_raw+ep write
+	as_anybody bash -c 'echo x >write; stat -c %a write'
+	getcap write
+	as_anybody bash -c 'echo x >>append; stat -c %a append'
+	as_anybody truncate -s 5 truncate
+	as_anybody "$TOOL" open trunc wronly+trunc 0
+	as_anybody fallocate -l 9999 fallocate
+	as_anybody "$TOOL" copy write copy 2 4
+	as_anybody "$TOOL" direct direct
+	as_anybody "$TOOL" again again
+	chown 77 chown
+	chgrp 77 chgrp
+	echo x >>root
+	stat -c '%n %a' -- *
+}
+
+modes() {
+	as_anybody touch f
+	chgrp 4242 f
+	as_anybody chmod 2755 f
+	stat -c '%a %g' f
+	as_member 4242 chmod 2755 f
+	stat -c '%a %g' f
+	as_anybody setfacl -m u:9:r f
+	stat -c '%a %g' f
+	as_anybody chgrp 31001 f
+	as_anybody chown 0 f
+	as_member 4242 chgrp 4242 f
+	stat -c '%a %u %g' f
+	chmod 4711 f
+	as_anybody touch -d 2001-02-03 f
+	stat -c '%a %y' f
+}
+
+# The kernel believes a name missing that is there by now, not for this caller.
+stale_absence() {
+	local name=$MNT/appears
+	cat "$name" 2>/dev/null && fail "$name is there already"
+	(umask 077 && echo secret >"$SRC/appears")
+	[[ $(as_anybody "$TOOL" open "$name" rdwr+creat 666) == "open: EACCES" ]] ||
+		fail "a caller could open what he may not"
+	[[ $("$TOOL" open "$name" rdwr+creat 666) == "open: ok" ]] ||
+		fail "root can't open what has appeared"
+	[[ $("$TOOL" open "$name" rdwr+creat+excl 666) == "open: EEXIST" ]] || fail "O_EXCL is ignored"
+	[[ $(<"$SRC/appears") == secret ]] || fail "the file was changed"
+}
+
+mount_mirror "entry_timeout=60"
+chmod 755 "$WORK"
+for function in new_files members denied stripped modes; do
+	compare_with_plain "$function"
+done
+stale_absence
+check_no_fd_leak
+umount_mirror
