@@ -292,6 +292,7 @@ FUSEPT_API enum fusept_level fusept_session_level(const struct fusept_session *s
 /**
  * Operations that this kernel can pass through.
  *
+ * @param session any
  * @return at FUSEPT_LEVEL_OPS what the kernel says, at FUSEPT_LEVEL_IO
  *         FUSEPT_OPS_IO, at FUSEPT_LEVEL_NONE FUSEPT_OPS_NONE; constant for
  *         the session's life
@@ -303,6 +304,7 @@ FUSEPT_API uint64_t fusept_session_ops(const struct fusept_session *session);
 /**
  * What limits the level.
  *
+ * @param session any
  * @return 0 at FUSEPT_LEVEL_OPS, else
  *         -EOPNOTSUPP the kernel does not offer more
  *         -EPERM      the daemon has no CAP_SYS_ADMIN in the initial user
@@ -375,6 +377,7 @@ FUSEPT_API int fusept_backing_close(struct fusept_backing *backing);
 /**
  * The mask in force.
  *
+ * @param backing any
  * @return operations without FUSEPT_OPS_SUPPORTED; FUSEPT_OPS_NONE at
  *         FUSEPT_LEVEL_IO, where nothing is bound to an inode
  *

@@ -142,7 +142,7 @@ static int run_forked(void (*run)(void))
 
 int main(void)
 {
-	int failed = 0;
+	int failed = 0, skips = 0;
 
 	printf("1..%d\n", test_count);
 	for (int i = 0; i < test_count; i++) {
@@ -155,6 +155,9 @@ int main(void)
 		printf("%s %d - %s%s\n", passed ? "ok" : "not ok", i + 1, tests[i].name,
 		       skipped ? " # SKIP" : "");
 		failed += !passed;
+		skips += skipped;
 	}
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	if (failed)
+		return EXIT_FAILURE;
+	return skips ? SKIPPED : EXIT_SUCCESS;
 }
