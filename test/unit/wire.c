@@ -70,7 +70,8 @@ void wire_send_init(struct wire *wire, uint32_t minor, uint64_t offered)
 
 void wire_serve(struct wire *wire)
 {
-	struct fuse_buf buf = {0};
+	/* libfuse reads flags that old kernels do not send: let them be 0 */
+	struct fuse_buf buf = {.mem = calloc(1, 4 * 1024 * 1024)};
 
 	CHECK(fuse_session_receive_buf(wire->se, &buf) > 0);
 	fuse_session_process_buf(wire->se, &buf);
