@@ -5,8 +5,8 @@
  * A file handle is the number of a descriptor, never 0 (main() sees to that).
  * Where the kernel releases files by itself the daemon keeps no descriptor,
  * since nothing would tell it to close: the handle is then 0, and operations
- * that still come here open the file anew by its node. An open file holds its
- * node.
+ * that still come here open the file anew by its node. An open file keeps its
+ * node, but not the node's descriptor.
  */
 #include "mirror.h"
 
@@ -21,19 +21,23 @@ static void open_keep(struct mirror *m, struct node *node, int fd,
 		      struct fuse_file_info *fi)
 {
 	fi->fh = 0;
-	if (pass_has(m, node, FUSEPT_RELEASE))
+	if (pass_has(m, node, FUSEPT_RELEASE)) {
 		close(fd);
-	else
+	} else {
 		fi->fh = (uint64_t)fd;
+		node_keep(m->nodes, node);
+	}
 }
 
-/* Undoes open_keep() and pass_open(); the node stays held. */
+/* Undoes open_keep() and pass_open(). */
 static void open_drop(struct mirror *m, struct node *node,
 		      const struct fuse_file_info *fi)
 {
+	if (!fi->fh)
+		return;
 	pass_release(m, node);
-	if (fi->fh)
-		close((int)fi->fh);
+	close((int)fi->fh);
+	node_forget(m->nodes, node, 1);
 }
 
 /* As the caller, O_TRUNC takes suid and sgid away where the caller's would. */
@@ -66,8 +70,6 @@ void mirror_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	open_keep(m, at.node, fd, fi);
 	if (fusept_reply_open(req, fi, backing))
 		open_drop(m, at.node, fi);
-	else if (fi->fh)
-		at.node = NULL;		/* held until RELEASE */
 }
 
 /*
@@ -133,10 +135,9 @@ static void created_reply(fuse_req_t req, struct mirror *m, int fd,
 	open_keep(m, entry.node, fd, fi);
 	if (fusept_reply_create(req, &entry.e, fi, backing)) {
 		open_drop(m, entry.node, fi);
-		entry_undo(m, &entry);
-	} else if (!fi->fh) {
-		node_put(m->nodes, entry.node);
+		node_forget(m->nodes, entry.node, 1);
 	}
+	node_put(m->nodes, entry.node);
 }
 
 void mirror_create(fuse_req_t req, fuse_ino_t parent, const char *name,
@@ -163,29 +164,33 @@ void mirror_tmpfile(fuse_req_t req, fuse_ino_t parent, mode_t mode,
 	created_reply(req, m, fd, fi);
 }
 
-/* What close(2) of the file below would say, at each close(2) of the caller. */
+/* What close(2) of the file below would say, which not closing it tells. */
+static int flush_below(struct mirror *m, int fd)
+{
+	int copy;
+
+	do {
+		copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+		if (copy < 0)
+			copy = -errno;
+	} while (copy < 0 && nodes_make_room(m->nodes, copy));
+	if (copy < 0)
+		return copy;
+	return close(copy) < 0 ? -errno : 0;
+}
+
 void mirror_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	int fd, err = 0;
+	struct mirror *m = request_begin(req, FUSEPT_FLUSH);
 
 	(void)ino;
-	request_begin(req, FUSEPT_FLUSH);
-	if (fi->fh) {
-		fd = fcntl((int)fi->fh, F_DUPFD_CLOEXEC, 0);
-		if (fd < 0 || close(fd) < 0)
-			err = errno;
-	}
-	fuse_reply_err(req, err);
+	fuse_reply_err(req, fi->fh ? -flush_below(m, (int)fi->fh) : 0);
 }
 
 void mirror_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct mirror *m = request_begin(req, FUSEPT_RELEASE);
-	struct node *node = node_from_ino(m->nodes, ino);
 
-	if (fi->fh) {
-		open_drop(m, node, fi);
-		node_put(m->nodes, node);
-	}
+	open_drop(m, node_from_ino(m->nodes, ino), fi);
 	fuse_reply_err(req, 0);
 }

@@ -12,7 +12,8 @@
 
 struct source_fs {
 	dev_t dev;
-	int fd;				/* a directory of it */
+	unsigned int nodes;		/* in it; the last one closes fd */
+	int fd;				/* a directory of it, or -1 */
 	gboolean works;			/* files can be opened by handle */
 };
 
@@ -29,7 +30,8 @@ static void source_fs_free(gpointer data)
 {
 	struct source_fs *fs = data;
 
-	close(fs->fd);
+	if (fs->fd >= 0)
+		close(fs->fd);
 	g_free(fs);
 }
 
@@ -83,31 +85,44 @@ static int source_fs_try(struct source_fs *fs)
 /* The key is the dev_t, 64 bits wide, inside the value. */
 G_STATIC_ASSERT(sizeof(dev_t) == sizeof(gint64));
 
-/* Remembers a file system by one of its directories. */
-void handles_learn(struct handles *handles, dev_t dev, int dirfd)
+/* Looks whether there are handles; for want of descriptors, with a later one. */
+static void source_fs_open(struct source_fs *fs, int dirfd)
+{
+	fs->fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fs->fd < 0 || !source_fs_try(fs))
+		return;
+	close(fs->fd);
+	fs->fd = -1;
+}
+
+struct source_fs *handles_join(struct handles *handles, const struct stat *st,
+			       int fd)
 {
 	struct source_fs *fs;
-	int fd;
 
-	if (g_hash_table_contains(handles->by_dev, &dev))
-		return;
-	fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return;
-	fs = g_new0(struct source_fs, 1);
-	fs->dev = dev;
-	fs->fd = fd;
-	if (source_fs_try(fs))
-		source_fs_free(fs);
-	else
+	fs = g_hash_table_lookup(handles->by_dev, &st->st_dev);
+	if (!fs) {
+		fs = g_new0(struct source_fs, 1);
+		fs->dev = st->st_dev;
+		fs->fd = -1;
 		g_hash_table_insert(handles->by_dev, &fs->dev, fs);
+	}
+	if (fs->fd < 0 && S_ISDIR(st->st_mode))
+		source_fs_open(fs, fd);
+	fs->nodes++;
+	return fs;
+}
+
+void handles_leave(struct handles *handles, struct source_fs *fs)
+{
+	if (!--fs->nodes)
+		g_hash_table_remove(handles->by_dev, &fs->dev);
 }
 
 /* Gives a node a handle, so that its descriptor may be closed. */
-int handle_take(struct handles *handles, struct node *node)
+int handle_take(struct node *node)
 {
 	struct handle_room room;
-	struct source_fs *fs;
 	struct stat st;
 	int err;
 
@@ -115,13 +130,11 @@ int handle_take(struct handles *handles, struct node *node)
 		return -ESTALE;
 	if (node->handle)
 		return 0;
-	fs = g_hash_table_lookup(handles->by_dev, &node->dev);
-	if (!fs || !fs->works)
+	if (!node->fs->works)
 		return -EOPNOTSUPP;
 	err = handle_read(node->fd, &room);
 	if (err)
 		return err;
-	node->fs = fs;
 	node->handle = g_memdup2(&room, handle_size(&room.head));
 	return 0;
 }

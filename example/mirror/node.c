@@ -54,6 +54,7 @@ static struct node *node_add(struct nodes *nodes, int fd, const struct stat *st)
 	node->generation = ++nodes->generation;
 	node->fd = fd;
 	node->pinned = st->st_nlink == 0;
+	node->fs = handles_join(nodes->handles, st, fd);
 	g_mutex_init(&node->lock);
 	node->hashed = TRUE;
 	g_hash_table_add(nodes->table, node);
@@ -85,7 +86,7 @@ static gboolean lru_close_one(struct nodes *nodes)
 		struct node *node = last->data;
 
 		lru_remove(nodes, node);
-		if (handle_take(nodes->handles, node)) {
+		if (handle_take(node)) {
 			node->pinned = TRUE;
 			continue;
 		}
@@ -121,6 +122,7 @@ static gboolean node_is_done(struct nodes *nodes, struct node *node)
 		return FALSE;
 	lru_remove(nodes, node);
 	node_unhash(nodes, node);
+	handles_leave(nodes->handles, node->fs);
 	if (node->fd >= 0)
 		nodes->fds--;
 	return TRUE;
@@ -150,7 +152,6 @@ struct nodes *nodes_new(int root_fd, unsigned int max_fds, int *err)
 	nodes->root = node_add(nodes, root_fd, &st);
 	nodes->root->users = 1;
 	nodes->root->pinned = TRUE;
-	handles_learn(nodes->handles, st.st_dev, root_fd);
 	return nodes;
 }
 
@@ -192,7 +193,7 @@ static int node_refill(struct nodes *nodes, struct node *node)
 	g_mutex_unlock(&nodes->lock);
 	do {
 		fd = handle_open(node);
-	} while ((fd == -EMFILE || fd == -ENFILE) && nodes_relieve(nodes));
+	} while (fd < 0 && nodes_make_room(nodes, fd));
 	g_mutex_lock(&nodes->lock);
 	if (node->fd >= 0) {
 		if (fd >= 0)
@@ -265,8 +266,6 @@ int node_enter(struct nodes *nodes, int fd, const struct stat *st,
 	struct node *node;
 
 	g_mutex_lock(&nodes->lock);
-	if (S_ISDIR(st->st_mode))
-		handles_learn(nodes->handles, st->st_dev, fd);
 	node = node_find_same(nodes, fd, st);
 	if (!node) {
 		node = node_add(nodes, fd, st);
@@ -284,6 +283,13 @@ int node_enter(struct nodes *nodes, int fd, const struct stat *st,
 	if (fd >= 0)
 		close(fd);
 	return 0;
+}
+
+void node_keep(struct nodes *nodes, struct node *node)
+{
+	g_mutex_lock(&nodes->lock);
+	node->nlookup++;
+	g_mutex_unlock(&nodes->lock);
 }
 
 void node_forget(struct nodes *nodes, struct node *node, uint64_t nlookup)
@@ -327,10 +333,12 @@ void node_pin_name(struct nodes *nodes, int dirfd, const char *name)
 		node_put(nodes, node);
 }
 
-gboolean nodes_relieve(struct nodes *nodes)
+gboolean nodes_make_room(struct nodes *nodes, int err)
 {
 	gboolean closed;
 
+	if (err != -EMFILE && err != -ENFILE)
+		return FALSE;
 	g_mutex_lock(&nodes->lock);
 	closed = lru_close_one(nodes);
 	g_mutex_unlock(&nodes->lock);
@@ -344,9 +352,10 @@ int nodes_openat(struct nodes *nodes, int dirfd, const char *name, int flags,
 
 	do {
 		fd = openat(dirfd, name, flags | O_CLOEXEC, mode);
-	} while (fd < 0 && (errno == EMFILE || errno == ENFILE) &&
-		 nodes_relieve(nodes));
-	return fd < 0 ? -errno : fd;
+		if (fd < 0)
+			fd = -errno;
+	} while (fd < 0 && nodes_make_room(nodes, fd));
+	return fd;
 }
 
 int nodes_reopen(struct nodes *nodes, int fd, int flags)

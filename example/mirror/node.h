@@ -27,13 +27,13 @@ struct node {
 	uint64_t generation;		/* tells apart users of one address */
 
 	/* under the lock of struct nodes */
-	uint64_t nlookup;
+	uint64_t nlookup;		/* the kernel's, and open files */
 	unsigned int users;
 	int fd;				/* O_PATH, or -1: use the handle */
 	gboolean hashed;
 	gboolean pinned;		/* keeps its descriptor */
 	GList lru;			/* data is NULL while not in the list */
-	struct source_fs *fs;		/* of the handle */
+	struct source_fs *fs;
 	struct file_handle *handle;
 
 	GMutex lock;			/* the rest: see pass.c */
@@ -53,6 +53,8 @@ void node_put(struct nodes *nodes, struct node *node);
 /* The node of a file just looked up; takes @fd; counts a lookup and holds. */
 int node_enter(struct nodes *nodes, int fd, const struct stat *st,
 	       struct node **out);
+/* An open file counts as a lookup too, until node_forget(). */
+void node_keep(struct nodes *nodes, struct node *node);
 void node_forget(struct nodes *nodes, struct node *node, uint64_t nlookup);
 
 /* To be called before a name goes away: its file stays reachable. */
@@ -66,8 +68,8 @@ int nodes_openat(struct nodes *nodes, int dirfd, const char *name, int flags,
 		 mode_t mode);
 /* Opens the file of an O_PATH descriptor. */
 int nodes_reopen(struct nodes *nodes, int fd, int flags);
-/* Closes some descriptors; FALSE when none can be spared. */
-gboolean nodes_relieve(struct nodes *nodes);
+/* Is @err (-errno) a lack of descriptors, and has one been closed now? */
+gboolean nodes_make_room(struct nodes *nodes, int err);
 
 /* "/proc/self/fd/N", for calls that want a path. */
 struct fd_path {
@@ -95,8 +97,11 @@ struct handles;
 
 struct handles *handles_new(void);
 void handles_free(struct handles *handles);
-void handles_learn(struct handles *handles, dev_t dev, int dirfd);
-int handle_take(struct handles *handles, struct node *node);
+/* The file system that a new node is in, until handles_leave(). */
+struct source_fs *handles_join(struct handles *handles, const struct stat *st,
+			       int fd);
+void handles_leave(struct handles *handles, struct source_fs *fs);
+int handle_take(struct node *node);
 gboolean handle_same(const struct node *node, int fd);
 int handle_open(const struct node *node);
 

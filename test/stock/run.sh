@@ -45,9 +45,9 @@ finish() {
 	rm -rf --one-file-system "$work"
 }
 
-# The output of a case that did not pass, as TAP comments.
+# The beginning of the output of a case that did not pass, as TAP comments.
 show() {
-	sed 's/^/# /' "$1"
+	head -n 60 "$1" | cut -c 1-200 | sed 's/^/# /'
 }
 
 run_case() {
@@ -84,6 +84,7 @@ if ((${#cases[@]} == 0)); then
 fi
 check_machine
 work=$(mktemp -d "${TMPDIR:-/tmp}/fusept-stock.XXXXXX")
+chmod 711 "$work"
 trap finish EXIT
 number=0 failed=0 skipped=0
 echo "1..$((${#cases[@]} * ${#levels[@]}))"

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# The counts: their form, when they are written, and that they are right.
+# shellcheck source=../lib.sh
+. "${BASH_SOURCE%/*}/../lib.sh"
+
+check_form() {
+	jq -e '(.level | IN("none", "io", "ops")) and (.ops | type == "string")
+		and (.requests | length > 0 and all(type == "number" and . > 0))
+		and (.refused | type == "object") and .requests.INIT == 1' "$STATS" >/dev/null ||
+		fail "not well-formed: $(cat "$STATS")"
+}
+
+# A signal writes the file again; nothing of an older one is left.
+signal_and_read() {
+	rm -f "$STATS"
+	kill -USR1 "$DAEMON"
+	until_true test -e "$STATS" || fail "SIGUSR1 has not written $STATS"
+	check_form
+}
+
+count_exactly() {
+	local before
+	mkdir -p "$MNT/d"
+	signal_and_read
+	before=$(requests MKDIR)
+	mkdir "$MNT/d/"{1,2,3,4,5,6,7}
+	signal_and_read
+	(($(requests MKDIR) == before + 7)) || fail "7 mkdir make $(requests MKDIR) after $before"
+	ln -s target "$MNT/link"
+	"$TOOL" rename "$MNT/link" "$MNT/other" none
+	"$TOOL" rename "$MNT/other" "$MNT/d" exchange
+	rm "$MNT/d"
+	signal_and_read
+	(($(requests SYMLINK) == 1 && $(requests RENAME) == 1)) || fail "symlink, rename: $(cat "$STATS")"
+	(($(requests RENAME2) == 1 && $(requests UNLINK) == 1)) || fail "rename2, unlink: $(cat "$STATS")"
+}
+
+# Signals while requests come and go.
+signal_storm() {
+	local i
+	(find "$MNT" "$MNT" "$MNT" | xargs stat >/dev/null) &
+	for i in {1..50}; do
+		kill -USR1 "$DAEMON"
+		((i % 10)) || stat "$MNT/other/$i" >/dev/null 2>&1 || true
+	done
+	wait $!
+	signal_and_read
+}
+
+mount_mirror
+count_exactly
+signal_storm
+! compgen -G "$STATS.*" || fail "a temporary file is left"
+grep -q '^MKDIR  *8$' "$LOG" || fail "no table on stderr: $(cat "$LOG")"
+umount_mirror
+check_form
+grep -q "^level $(level_in_force), " "$LOG" || fail "no level on stderr: $(cat "$LOG")"
+forgets=$(jq '(.requests.FORGET // 0) + (.requests.BATCH_FORGET // 0)' "$STATS")
+((forgets >= 0)) || fail "forgets: $forgets"
+
+# Where the file can't be written the daemon says so, and ends well.
+rm "$STATS"
+mount_mirror "stats=$WORK/missing/file"
+umount "$MNT"
+wait "$DAEMON" || fail "the daemon failed: $(cat "$LOG")"
+grep -q "stats=$WORK/missing/file: No such file or directory" "$LOG" || fail "$(cat "$LOG")"
