@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* diff.c - run a script through the mount and natively, compare */
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <grp.h>
 #include <linux/capability.h>
 #include <sched.h>
@@ -198,6 +199,19 @@ void diff(struct raw *r, const struct script *s, const struct who *who)
 	munmap(through, sizeof(*through));
 	munmap(native, sizeof(*native));
 	tree_remove(S(r, n));
+}
+
+void diff_all(struct raw *r, const char *pattern, uint64_t ops)
+{
+	int n = 0;
+
+	for (const struct script *s = script_first; s; s = s->next) {
+		if ((s->needs & ~ops) || fnmatch(pattern, s->kc.name, 0))
+			continue;
+		diff(r, s, s->who);
+		n++;
+	}
+	CHECK(n > 0);
 }
 
 /* What is in the mask must not have been asked of the daemon */

@@ -67,6 +67,9 @@ void note_data(struct log *l, const char *what, const void *data, size_t len);
 })
 
 void diff(struct raw *r, const struct script *s, const struct who *who);
+
+/* All scripts whose name matches and that make sense for the mask, as their users */
+void diff_all(struct raw *r, const char *pattern, uint64_t ops);
 void run_as(const struct who *who, void (*fn)(void *), void *arg);
 void expect_no_requests(struct raw *r, uint64_t ops);
 

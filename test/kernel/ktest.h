@@ -23,7 +23,7 @@
 enum ktest_flags {
 	KT_DEAD = 1 << 0,	/* the connection is gone: no request gets an answer */
 	KT_UNMOUNTED = 1 << 1,	/* the case unmounted by itself */
-	KT_NO_BALANCE = 1 << 2,	/* the daemon lied about its lookup counts */
+	KT_LIES = 1 << 2,	/* the daemon lied, and lost counts and handles */
 	KT_STOCK = 1 << 3,	/* also means something on a kernel without masks */
 };
 

@@ -87,9 +87,8 @@ static int set_times(int fd, const struct fuse_setattr_in *in)
 	return utimensat(fd, "", ts, AT_EMPTY_PATH);
 }
 
-int raw_setattr(struct raw_req *q)
+static int set_attr(const struct raw_req *q, const struct fuse_setattr_in *in)
 {
-	const struct fuse_setattr_in *in = q->arg;
 	uid_t uid = in->valid & FATTR_UID ? in->uid : (uid_t)-1;
 	gid_t gid = in->valid & FATTR_GID ? in->gid : (gid_t)-1;
 	int fd = q->node->fd;
@@ -105,7 +104,21 @@ int raw_setattr(struct raw_req *q)
 		return -errno;
 	if ((in->valid & (FATTR_ATIME | FATTR_MTIME)) && set_times(fd, in) < 0)
 		return -errno;
-	return raw_getattr(q);
+	return 0;
+}
+
+int raw_setattr(struct raw_req *q)
+{
+	const struct fuse_setattr_in *in = q->arg;
+	bool kill = in->valid & FATTR_KILL_SUIDGID;
+	int err;
+
+	if (kill)
+		raw_fsetid(false);
+	err = set_attr(q, in);
+	if (kill)
+		raw_fsetid(true);
+	return err ? err : raw_getattr(q);
 }
 
 int raw_readlink(struct raw_req *q)

@@ -27,6 +27,22 @@ static int unuse(uint64_t fh, int fd, ssize_t ret)
 	return err;
 }
 
+/* A server that keeps CAP_FSETID would leave suid and sgid set */
+void raw_fsetid(bool on)
+{
+	struct __user_cap_header_struct h = {
+		.version = _LINUX_CAPABILITY_VERSION_3,
+	};
+	struct __user_cap_data_struct d[2];
+
+	syscall(SYS_capget, &h, d);
+	if (on)
+		d[0].effective |= 1U << CAP_FSETID;
+	else
+		d[0].effective &= ~(1U << CAP_FSETID);
+	syscall(SYS_capset, &h, d);
+}
+
 static int open_reply(struct raw_req *q, int fd)
 {
 	struct fuse_open_out *out = (void *)q->out;
@@ -53,8 +69,14 @@ int raw_open(struct raw_req *q)
 {
 	const struct fuse_open_in *in = q->arg;
 	int flags = (int)in->flags & ~(O_APPEND | O_DIRECT | O_CREAT | O_EXCL);
-	int fd = raw_node_reopen(q->node, flags);
+	bool kill = in->open_flags & FUSE_OPEN_KILL_SUIDGID;
+	int fd;
 
+	if (kill)
+		raw_fsetid(false);
+	fd = raw_node_reopen(q->node, flags);
+	if (kill)
+		raw_fsetid(true);
 	return fd < 0 ? fd : open_reply(q, fd);
 }
 
@@ -88,22 +110,6 @@ int raw_read(struct raw_req *q)
 	return unuse(in->fh, fd, n);
 }
 
-/* A server that keeps CAP_FSETID would leave suid and sgid set */
-static void fsetid(bool on)
-{
-	struct __user_cap_header_struct h = {
-		.version = _LINUX_CAPABILITY_VERSION_3,
-	};
-	struct __user_cap_data_struct d[2];
-
-	syscall(SYS_capget, &h, d);
-	if (on)
-		d[0].effective |= 1U << CAP_FSETID;
-	else
-		d[0].effective &= ~(1U << CAP_FSETID);
-	syscall(SYS_capset, &h, d);
-}
-
 int raw_write(struct raw_req *q)
 {
 	const struct fuse_write_in *in = q->arg;
@@ -116,11 +122,11 @@ int raw_write(struct raw_req *q)
 	if (fd < 0)
 		return fd;
 	if (kill)
-		fsetid(false);
+		raw_fsetid(false);
 	n = pwrite(fd, in + 1, in->size, (off_t)in->offset);
 	err = unuse(in->fh, fd, n);
 	if (kill)
-		fsetid(true);
+		raw_fsetid(true);
 	*out = (struct fuse_write_out){ .size = n < 0 ? 0 : (uint32_t)n };
 	q->out_len = sizeof(*out);
 	return err;

@@ -118,6 +118,9 @@ static void finish(struct raw_req *q, int err)
 		raw_node_forget(r, q->entry, (uint64_t)q->entries);
 	if (ret)
 		atomic_store(&r->write_errno, -ret);
+	/* a header that the kernel does not take ends no request */
+	if (ret == -EINVAL)
+		raw_send(r, q->in->unique, -EIO, NULL, 0);
 }
 
 /* One request; false when the connection is gone */

@@ -64,13 +64,15 @@ static void *server_thread(void *arg)
 
 static void start_process(struct raw *r)
 {
-	r->pid = (pid_t)CHECK_OK(fork());
-	if (!r->pid) {
+	pid_t pid = (pid_t)CHECK_OK(fork());
+
+	if (!pid) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		umask(0);
 		raw_loop(r);
 		_exit(0);
 	}
+	r->pid = pid;
 	/* from here on only the server holds the device */
 	close(r->fd);
 }
@@ -132,4 +134,16 @@ void raw_kill(struct raw *r)
 	CHECK_OK(kill(r->pid, SIGKILL));
 	CHECK_OK(waitpid(r->pid, NULL, 0));
 	r->running = false;
+}
+
+/* By the control file */
+void raw_abort(struct raw *r)
+{
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "/sys/fs/fuse/connections/%d/abort", r->conn);
+	fd = (int)CHECK_OK(open(path, O_WRONLY | O_CLOEXEC));
+	CHECK_EQ(write(fd, "1", 1), 1);
+	close(fd);
 }

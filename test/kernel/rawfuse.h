@@ -116,6 +116,7 @@ struct raw *raw_new(const char *dir);
 void raw_start(struct raw *r, const struct raw_options *opt);
 void raw_stop(struct raw *r);
 void raw_kill(struct raw *r);
+void raw_abort(struct raw *r);
 void raw_mount(struct raw *r, const char *mnt);
 void raw_free(struct raw *r);
 
@@ -184,6 +185,7 @@ int raw_readlink(struct raw_req *q);
 int raw_access(struct raw_req *q);
 int raw_statfs(struct raw_req *q);
 int raw_open(struct raw_req *q);
+void raw_fsetid(bool on);
 int raw_read(struct raw_req *q);
 int raw_write(struct raw_req *q);
 int raw_flush(struct raw_req *q);
