@@ -212,6 +212,26 @@ enum fusept_level {
 };
 
 /**
+ * The daemon takes privileges from files that it changes: a flag for struct
+ * fusept_session_options.
+ *
+ * Without it, stock kernels ask the daemon for a file's capabilities at each
+ * write that passes through.  With it they leave it to the daemon to clear
+ * set-user-ID and set-group-ID bits and capabilities when a file's data or
+ * size changes (FUSE_CAP_HANDLE_KILLPRIV_V2 of libfuse).  So give it only if
+ * the handlers of write, setattr, open with O_TRUNC, fallocate and
+ * copy_file_range do.  They do if their thread has no CAP_FSETID in its
+ * effective set while they change the file below.  For what passes through,
+ * the library sees to it.  Root's own writes then clear the bits as well.
+ *
+ * It has no effect if the kernel offers FUSEPT_LEVEL_OPS, where the kernel
+ * does all this.
+ *
+ * Since: 0.1
+ */
+#define FUSEPT_SESSION_KILLPRIV (UINT32_C(1) << 0)
+
+/**
  * Options of fusept_session_new(); fields that are 0 mean their default.
  *
  * Since: 0.1
@@ -219,7 +239,7 @@ enum fusept_level {
 struct fusept_session_options {
 	/** sizeof(struct fusept_session_options) */
 	size_t size;
-	/** must be 0 */
+	/** 0 or FUSEPT_SESSION_KILLPRIV */
 	uint32_t flags;
 	/**
 	 * Layers of stacking file systems this one counts as, itself included,
@@ -330,7 +350,8 @@ struct fusept_backing;
  * Register a file.
  *
  * The kernel does the operations on the file with the credentials that the
- * calling thread has now.  A failure concerns this file only: answer its
+ * calling thread has now; but for CAP_FSETID, if the session has
+ * FUSE_CAP_HANDLE_KILLPRIV_V2 and the mask is empty.  A failure concerns this file only: answer its
  * requests without backing.
  *
  * @param session of a mounted file system

@@ -70,7 +70,7 @@ static int register_reopened(const struct fusept_session *session, int fd)
 }
 
 /* Without a mask kernels want a regular file, and some of them not by O_PATH. */
-static int register_plain(struct fusept_session *session, int fd)
+static int register_regular(struct fusept_session *session, int fd)
 {
 	int flags = fcntl(fd, F_GETFL), ret;
 	bool path_only = flags >= 0 && (flags & O_PATH);
@@ -85,6 +85,23 @@ static int register_plain(struct fusept_session *session, int fd)
 			atomic_store(&session->reopen, true);
 	}
 	return ret == -EISDIR || ret == -EINVAL ? -EOPNOTSUPP : ret;
+}
+
+/*
+ * Writes to the file below are done with our credentials, not the caller's.  If
+ * the kernel does not clear privileges by itself, the file system below has to,
+ * and it does for everybody who does not have CAP_FSETID.
+ */
+static int register_plain(struct fusept_session *session, int fd)
+{
+	int dropped = session->killpriv ? fusept_fsetid_drop() : 0, ret;
+
+	if (dropped < 0)
+		return dropped;
+	ret = register_regular(session, fd);
+	if (dropped)
+		fusept_fsetid_restore();
+	return ret;
 }
 
 int fusept_backing_open(struct fusept_session *session, int fd, uint64_t ops,

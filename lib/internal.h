@@ -21,6 +21,7 @@ struct fusept_session {
 	enum fusept_level level;
 	uint64_t ops;	      /* fusept_session_ops() */
 	int reason;	      /* fusept_session_reason() */
+	bool killpriv;	      /* HANDLE_KILLPRIV_V2: the kernel leaves clearing privileges to us */
 	atomic_bool reopen;   /* the kernel wants no O_PATH fd without a mask */
 	pthread_mutex_t lock; /* of every change of a mask, in the kernel and in ops of a backing */
 };
@@ -35,6 +36,7 @@ struct fusept_backing {
 struct fusept_init_wish {
 	uint32_t max_stack_depth; /* 0: what the daemon told libfuse, or 1 */
 	enum fusept_level max_level;
+	bool killpriv;
 };
 
 /* An INIT reply with room for all that the kernel may take. */
@@ -54,6 +56,13 @@ struct fusept_init {
 
 /* sys.c: the one door to the kernel's ioctls.  Not negative, or -errno. */
 int fusept_sys_ioctl(int fd, unsigned long request, void *arg);
+
+/*
+ * cred.c: take CAP_FSETID from the calling thread.  1 if it had it, and is to be
+ * given back with fusept_fsetid_restore(); 0 if not; or -errno.
+ */
+int fusept_fsetid_drop(void);
+void fusept_fsetid_restore(void);
 
 /* negotiate.c */
 int fusept_init_read(struct fusept_init *init, const void *request, size_t size);

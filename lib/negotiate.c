@@ -58,8 +58,10 @@ static uint64_t flags_to_add(const struct fusept_init *init, uint64_t flags)
 	if (init->wish.max_level < FUSEPT_LEVEL_IO || (flags & FUSE_WRITEBACK_CACHE) ||
 	    (init->offered & wanted) != wanted)
 		return 0;
-	if (init->wish.max_level >= FUSEPT_LEVEL_OPS)
-		wanted |= init->offered & FUSE_PASSTHROUGH_MASK;
+	if (init->wish.max_level >= FUSEPT_LEVEL_OPS && (init->offered & FUSE_PASSTHROUGH_MASK))
+		wanted |= FUSE_PASSTHROUGH_MASK;
+	else if (init->wish.killpriv)
+		wanted |= init->offered & FUSE_HANDLE_KILLPRIV_V2;
 	return wanted;
 }
 

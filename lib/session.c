@@ -22,9 +22,10 @@ static int read_options(const struct fusept_session_options *options, struct fus
 		memcpy(&known, options,
 		       options->size < sizeof(known) ? options->size : sizeof(known));
 	}
-	if (known.flags != 0 || known.reserved != 0 || known.max_stack_depth > 2 ||
-	    known.max_level > FUSEPT_LEVEL_OPS)
+	if ((known.flags & ~FUSEPT_SESSION_KILLPRIV) || known.reserved != 0 ||
+	    known.max_stack_depth > 2 || known.max_level > FUSEPT_LEVEL_OPS)
 		return -EINVAL;
+	wish->killpriv = known.flags & FUSEPT_SESSION_KILLPRIV;
 	wish->max_stack_depth = known.max_stack_depth;
 	wish->max_level = known.max_level ? (enum fusept_level)known.max_level : FUSEPT_LEVEL_OPS;
 	return 0;
@@ -81,6 +82,7 @@ void fusept_session_probe(struct fusept_session *session, const struct fusept_in
 	int fd = fuse_session_fd(session->se);
 	int ret = probe_io(fd, init);
 
+	session->killpriv = init->granted & FUSE_HANDLE_KILLPRIV_V2;
 	if (ret < 0) {
 		set_level(session, FUSEPT_LEVEL_NONE, ret);
 		return;

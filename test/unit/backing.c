@@ -6,7 +6,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define GETATTR	     FUSEPT_OP(FUSEPT_GETATTR)
@@ -242,6 +244,69 @@ TEST(failed_reopening_leaks_nothing)
 	CHECK_EQ(fusept_backing_open(wire.session, path_fd, FUSEPT_OPS_ALL, &backing), -ELOOP);
 	close(path_fd);
 	wire_close(&wire); /* and the harness looks for open descriptors */
+}
+
+static bool has_fsetid(void)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2];
+
+	CHECK_SYS(syscall(SYS_capget, &header, data));
+	return data[0].effective & (1u << CAP_FSETID);
+}
+
+static void check_without_fsetid(int fd)
+{
+	CHECK_EQ(fd, 0);
+	CHECK(!has_fsetid());
+}
+
+static bool had_fsetid;
+
+static void check_fsetid_as_before(int fd)
+{
+	CHECK_EQ(fd, 0);
+	CHECK_EQ(has_fsetid(), had_fsetid);
+}
+
+static void expect_open_and_close(struct wire *wire, uint64_t mask, void (*check)(int fd))
+{
+	struct fusept_backing *backing;
+
+	door_expect((struct door_call){.request = FUSE_DEV_IOC_BACKING_OPEN,
+				       .in.open.ops_mask = mask,
+				       .check = check,
+				       .ret = 1});
+	CHECK_EQ(fusept_backing_open(wire->session, 0, mask, &backing), 0);
+	expect_close(1, 0);
+	CHECK_EQ(fusept_backing_close(backing), 0);
+}
+
+TEST(cap_fsetid_is_dropped_where_the_kernel_clears_no_privileges)
+{
+	const struct fusept_session_options options = {.size = sizeof(options),
+						       .flags = FUSEPT_SESSION_KILLPRIV};
+	struct wire wire;
+
+	had_fsetid = has_fsetid();
+	wire_start_with(&wire, FUSEPT_LEVEL_IO, FUSE_HANDLE_KILLPRIV_V2, &options, &daemon_ops,
+			NULL);
+	expect_open_and_close(&wire, 0, check_without_fsetid);
+	CHECK_EQ(has_fsetid(), had_fsetid);
+	expect_open(0, 0, -ELOOP);
+	CHECK_EQ(fusept_backing_open(wire.session, 0, 0, &(struct fusept_backing *){0}), -ELOOP);
+	CHECK_EQ(has_fsetid(), had_fsetid);
+	wire_close(&wire);
+
+	wire_start_with(&wire, FUSEPT_LEVEL_IO, FUSE_HANDLE_KILLPRIV_V2, NULL, &daemon_ops, NULL);
+	expect_open_and_close(&wire, 0, check_fsetid_as_before);
+	wire_close(&wire);
+
+	wire_start_with(&wire, FUSEPT_LEVEL_OPS, FUSE_HANDLE_KILLPRIV_V2, &options, &daemon_ops,
+			NULL);
+	expect_open_and_close(&wire, 0, check_fsetid_as_before);
+	expect_open_and_close(&wire, GETATTR, check_fsetid_as_before);
+	wire_close(&wire);
 }
 
 TEST(binding)

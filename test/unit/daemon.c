@@ -2,11 +2,13 @@
 #include "daemon.h"
 #include "harness.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #define FILE_PASSED 2
@@ -50,7 +52,10 @@ static void on_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct daemon *d = daemon_of(req);
 
-	fusept_reply_open(req, fi, ino == FILE_PASSED ? d->backing : NULL);
+	if ((fi->flags & O_TRUNC) && ftruncate(d->file, 0) < 0)
+		fuse_reply_err(req, errno);
+	else
+		fusept_reply_open(req, fi, ino == FILE_PASSED ? d->backing : NULL);
 }
 
 /* By splice where libfuse can. */
@@ -89,13 +94,78 @@ static void on_write_buf(fuse_req_t req, fuse_ino_t ino, struct fuse_bufvec *in,
 		fuse_reply_write(req, (size_t)ret);
 }
 
+static int set_attributes(int fd, const struct stat *st, int to_set)
+{
+	const uid_t uid = to_set & FUSE_SET_ATTR_UID ? st->st_uid : (uid_t)-1;
+	const gid_t gid = to_set & FUSE_SET_ATTR_GID ? st->st_gid : (gid_t)-1;
+
+	if ((uid != (uid_t)-1 || gid != (gid_t)-1) && fchown(fd, uid, gid) < 0)
+		return errno;
+	if ((to_set & FUSE_SET_ATTR_MODE) && fchmod(fd, st->st_mode & 07777) < 0)
+		return errno;
+	if ((to_set & FUSE_SET_ATTR_SIZE) && ftruncate(fd, st->st_size) < 0)
+		return errno;
+	return 0;
+}
+
+static void on_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int to_set,
+		       struct fuse_file_info *fi)
+{
+	int err = set_attributes(daemon_of(req)->file, st, to_set);
+
+	if (err)
+		fuse_reply_err(req, err);
+	else
+		on_getattr(req, ino, fi);
+}
+
+static void on_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
+{
+	struct daemon *d = daemon_of(req);
+	char value[256];
+	ssize_t ret = fgetxattr(d->file, name, value, size ? sizeof(value) : 0);
+
+	(void)ino;
+	atomic_fetch_add(&d->getxattrs, 1);
+	if (ret < 0)
+		fuse_reply_err(req, errno);
+	else if (size == 0)
+		fuse_reply_xattr(req, (size_t)ret);
+	else
+		fuse_reply_buf(req, value, (size_t)ret);
+}
+
+static void on_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
+{
+	(void)ino;
+	fuse_reply_err(req, fremovexattr(daemon_of(req)->file, name) < 0 ? errno : 0);
+}
+
+static void on_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t length,
+			 struct fuse_file_info *fi)
+{
+	(void)ino;
+	(void)fi;
+	fuse_reply_err(req, fallocate(daemon_of(req)->file, mode, off, length) < 0 ? errno : 0);
+}
+
 static const struct fuse_lowlevel_ops daemon_ops = {
+	.setattr = on_setattr,
+	.getxattr = on_getxattr,
+	.removexattr = on_removexattr,
+	.fallocate = on_fallocate,
 	.lookup = on_lookup,
 	.getattr = on_getattr,
 	.open = on_open,
 	.read = on_read,
 	.write_buf = on_write_buf,
 };
+
+/* The process serves the files that it has open: without this it would wait for itself. */
+static void abort_connection(void)
+{
+	umount2(DIR, MNT_FORCE);
+}
 
 void daemon_prepare(void)
 {
@@ -121,8 +191,8 @@ static void fill_file(int fd)
 
 void daemon_mount(struct daemon *d)
 {
-	char *argv[] = {(char *)"device", NULL};
-	struct fuse_args args = FUSE_ARGS_INIT(1, argv);
+	char *argv[] = {(char *)"daemon", (char *)"-oallow_other,default_permissions", NULL};
+	struct fuse_args args = FUSE_ARGS_INIT(2, argv);
 
 	memset(d, 0, sizeof(*d));
 	CHECK_SYS(d->file = open(BELOW, O_RDWR | O_CREAT | O_CLOEXEC, 0644));
@@ -130,6 +200,7 @@ void daemon_mount(struct daemon *d)
 	d->se = fuse_session_new(&args, &daemon_ops, sizeof(daemon_ops), d);
 	CHECK(d->se);
 	fuse_opt_free_args(&args);
+	test_at_failure(abort_connection);
 	CHECK_EQ(fuse_session_mount(d->se, DIR), 0);
 }
 

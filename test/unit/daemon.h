@@ -25,7 +25,7 @@ struct daemon {
 	struct fusept_session *session;
 	struct fusept_backing *backing;
 	int file; /* BELOW */
-	atomic_int reads, writes;
+	atomic_int reads, writes, getxattrs;
 	pthread_t loop;
 	bool serving;
 };

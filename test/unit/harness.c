@@ -22,6 +22,7 @@ static struct {
 	void (*run)(void);
 } tests[MAX_TESTS];
 static void (*checks[MAX_CHECKS])(void);
+static void (*undo_test)(void);
 static int test_count, check_count;
 
 void test_add(const char *name, void (*run)(void))
@@ -39,6 +40,24 @@ void test_add_check(void (*check)(void))
 	checks[check_count++] = check;
 }
 
+void test_at_failure(void (*undo)(void))
+{
+	undo_test = undo;
+}
+
+static _Noreturn void stop(int status)
+{
+	if (undo_test)
+		undo_test();
+	_exit(status);
+}
+
+static _Noreturn void on_timeout(int sig)
+{
+	(void)sig;
+	stop(EXIT_FAILURE);
+}
+
 void test_fail(const char *file, int line, const char *format, ...)
 {
 	va_list args;
@@ -48,13 +67,13 @@ void test_fail(const char *file, int line, const char *format, ...)
 	vfprintf(stderr, format, args);
 	fputc('\n', stderr);
 	va_end(args);
-	_exit(EXIT_FAILURE);
+	stop(EXIT_FAILURE);
 }
 
 void test_skip(const char *reason)
 {
 	fprintf(stderr, "# SKIP: %s\n", reason);
-	_exit(SKIPPED);
+	stop(SKIPPED);
 }
 
 void test_equal(const char *file, int line, const char *what, long long left, long long right)
@@ -127,12 +146,15 @@ static int run_forked(void (*run)(void))
 	pid = fork();
 	if (pid == 0) {
 		setpgid(0, 0);
+		signal(SIGTERM, on_timeout);
 		run_here(run);
 	}
 	pfd.fd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (poll(&pfd, 1, TEST_SECONDS * 1000) == 0) {
 		fprintf(stderr, "# not over after %d seconds\n", TEST_SECONDS);
-		kill(pid, SIGKILL);
+		kill(pid, SIGTERM);
+		if (poll(&pfd, 1, 1000) == 0)
+			kill(pid, SIGKILL);
 	}
 	close(pfd.fd);
 	waitpid(pid, &status, 0);

@@ -16,6 +16,8 @@
 void test_add(const char *name, void (*run)(void));
 /* Run after each test, in its process; meant for checks of what is left over. */
 void test_add_check(void (*check)(void));
+/* What to do if this test fails, is skipped or takes too long; only async-signal-safe calls. */
+void test_at_failure(void (*undo)(void));
 
 _Noreturn void test_fail(const char *file, int line, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -38,7 +38,9 @@ static struct fusept_init_reply reply_of(uint64_t flags)
 
 static struct fusept_init wishing(enum fusept_level max_level, uint32_t depth, uint64_t offered)
 {
-	return (struct fusept_init){.wish = {depth, max_level}, .unique = 2, .offered = offered};
+	return (struct fusept_init){.wish = {.max_stack_depth = depth, .max_level = max_level},
+				    .unique = 2,
+				    .offered = offered};
 }
 
 /* Of libfuse's reply, cut to size, make the one to send. */
@@ -147,6 +149,31 @@ TEST(the_wished_level_is_not_exceeded)
 	init = wishing(FUSEPT_LEVEL_NONE, 0, OFFER);
 	check_left_alone(&init, &from, sizeof(from));
 	CHECK_EQ(init.granted, 0);
+}
+
+TEST(clearing_of_privileges_is_negotiated_for_level_io_alone)
+{
+	const uint64_t offered = OFFER | FUSE_HANDLE_KILLPRIV_V2;
+	const struct fusept_init_reply from = reply_of(0);
+	struct fusept_init init = wishing(FUSEPT_LEVEL_OPS, 0, offered);
+	struct fusept_init_reply to;
+
+	init.wish.killpriv = true;
+	amend(&init, &from, sizeof(from), &to);
+	CHECK_EQ(init.granted, OFFER);
+	init.offered &= ~FUSE_PASSTHROUGH_MASK;
+	amend(&init, &from, sizeof(from), &to);
+	CHECK_EQ(init.granted, init.offered);
+	CHECK_EQ(to.out.flags, FUSE_INIT_EXT | FUSE_HANDLE_KILLPRIV_V2);
+	init.offered &= ~(uint64_t)FUSE_HANDLE_KILLPRIV_V2;
+	amend(&init, &from, sizeof(from), &to);
+	CHECK_EQ(init.granted, init.offered);
+	init.offered = offered;
+	init.wish.max_level = FUSEPT_LEVEL_IO;
+	amend(&init, &from, sizeof(from), &to);
+	CHECK_EQ(init.granted, offered & ~FUSE_PASSTHROUGH_MASK);
+	init.wish.max_level = FUSEPT_LEVEL_NONE;
+	check_left_alone(&init, &from, sizeof(from));
 }
 
 TEST(writeback_cache_of_the_daemon_is_kept)

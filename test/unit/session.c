@@ -4,6 +4,7 @@
 #include "harness.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -271,6 +272,25 @@ TEST(io_uring_is_not_offered_to_libfuse)
 	wire_close(&wire);
 }
 
+TEST(descriptor_keeps_its_flags)
+{
+	const int all_flags[] = {0, FD_CLOEXEC};
+
+	for (size_t i = 0; i < 2; i++) {
+		struct wire wire;
+		int fd;
+
+		wire_open(&wire, &daemon_ops, NULL);
+		fd = fuse_session_fd(wire.se);
+		CHECK_SYS(fcntl(fd, F_SETFD, all_flags[i]));
+		wire_send_init(&wire, 41, FUSE_INIT_EXT);
+		CHECK_EQ(fusept_session_new(wire.se, NULL, &wire.session), 0);
+		CHECK_EQ(fuse_session_fd(wire.se), fd);
+		CHECK_EQ(fcntl(fd, F_GETFD), all_flags[i]);
+		wire_close(&wire);
+	}
+}
+
 TEST(want_of_descriptors_is_known_before_init_is_read)
 {
 	struct rlimit before, limit;
@@ -320,81 +340,4 @@ TEST(request_that_waits_instead_of_init_is_served)
 	check_session(&wire, FUSEPT_LEVEL_NONE, 0, -EALREADY);
 	CHECK_EQ(wire_receive(&wire).size, sizeof(struct fuse_statfs_out));
 	wire_close(&wire);
-}
-
-TEST(arguments_are_checked_before_anything_is_read)
-{
-	struct fusept_session *session = NULL;
-	struct fuse_session *se;
-	struct wire wire;
-
-	wire_open(&wire, &daemon_ops, NULL);
-	CHECK_EQ(fusept_session_new(NULL, NULL, &session), -EINVAL);
-	CHECK_EQ(fusept_session_new(wire.se, NULL, NULL), -EINVAL);
-	se = wire.se;
-	wire_send_init(&wire, 41, FUSE_INIT_EXT);
-	CHECK_EQ(fusept_session_new(se, NULL, &session), 0);
-	fusept_session_free(session);
-	fusept_session_free(NULL);
-	wire_close(&wire);
-}
-
-TEST(session_that_is_not_mounted_is_refused)
-{
-	char *argv[] = {(char *)"session", NULL};
-	struct fuse_args args = FUSE_ARGS_INIT(1, argv);
-	struct fuse_session *se = fuse_session_new(&args, &daemon_ops, sizeof(daemon_ops), NULL);
-	struct fusept_session *session;
-
-	CHECK(se);
-	CHECK_EQ(fusept_session_new(se, NULL, &session), -EBADF);
-	fuse_session_destroy(se);
-	fuse_opt_free_args(&args);
-}
-
-static int try_options(const struct fusept_session_options *options)
-{
-	struct wire wire;
-	int ret = start(&wire, FUSE_INIT_EXT, options, NULL);
-
-	wire_close(&wire);
-	return ret;
-}
-
-TEST(options_of_other_versions)
-{
-	struct {
-		struct fusept_session_options known;
-		unsigned char unknown[16];
-	} newer = {.known.size = sizeof(newer)};
-	struct fusept_session_options older = {.size = sizeof(older.size), .max_level = 99};
-
-	CHECK_EQ(try_options(&newer.known), 0);
-	newer.unknown[15] = 1;
-	CHECK_EQ(try_options(&newer.known), -E2BIG);
-	newer.unknown[15] = 0;
-	newer.unknown[0] = 1;
-	CHECK_EQ(try_options(&newer.known), -E2BIG);
-	CHECK_EQ(try_options(&older), 0);
-	for (older.size = 0; older.size < sizeof(older.size); older.size++)
-		CHECK_EQ(try_options(&older), -EINVAL);
-}
-
-TEST(options_out_of_range)
-{
-	const struct fusept_session_options good = {.size = sizeof(good)};
-	struct fusept_session_options options = good;
-
-	CHECK_EQ(try_options(&options), 0);
-	options.flags = 1;
-	CHECK_EQ(try_options(&options), -EINVAL);
-	options = good;
-	options.max_stack_depth = 3;
-	CHECK_EQ(try_options(&options), -EINVAL);
-	options = good;
-	options.max_level = FUSEPT_LEVEL_OPS + 1;
-	CHECK_EQ(try_options(&options), -EINVAL);
-	options = good;
-	options.reserved = 1;
-	CHECK_EQ(try_options(&options), -EINVAL);
 }

@@ -112,19 +112,26 @@ void wire_expect_probe(int open_ret, int ops_ret, uint64_t mask)
 			.request = FUSE_DEV_IOC_BACKING_OPS, .out.ops_mask = mask, .ret = ops_ret});
 }
 
+void wire_start_with(struct wire *wire, enum fusept_level level, uint64_t offered,
+		     const struct fusept_session_options *options,
+		     const struct fuse_lowlevel_ops *ops, void *userdata)
+{
+	offered |= FUSE_INIT_EXT;
+	if (level >= FUSEPT_LEVEL_IO)
+		offered |= FUSE_PASSTHROUGH;
+	if (level >= FUSEPT_LEVEL_OPS)
+		offered |= FUSE_PASSTHROUGH_MASK;
+	wire_open(wire, ops, userdata);
+	if (level >= FUSEPT_LEVEL_IO)
+		wire_expect_probe(-EBADF, level == FUSEPT_LEVEL_OPS ? 0 : INT32_MIN, WIRE_OPS);
+	wire_send_init(wire, 41, offered);
+	CHECK_EQ(fusept_session_new(wire->se, options, &wire->session), 0);
+	CHECK_EQ(fusept_session_level(wire->session), level);
+	wire_receive_init(wire);
+}
+
 void wire_start(struct wire *wire, enum fusept_level level, const struct fuse_lowlevel_ops *ops,
 		void *userdata)
 {
-	wire_open(wire, ops, userdata);
-	if (level == FUSEPT_LEVEL_OPS)
-		wire_expect_probe(-EBADF, 0, WIRE_OPS);
-	else if (level == FUSEPT_LEVEL_IO)
-		wire_expect_probe(-EBADF, INT32_MIN, 0);
-	wire_send_init(wire, 41,
-		       level == FUSEPT_LEVEL_OPS  ? WIRE_OFFER
-		       : level == FUSEPT_LEVEL_IO ? FUSE_INIT_EXT | FUSE_PASSTHROUGH
-						  : FUSE_INIT_EXT);
-	CHECK_EQ(fusept_session_new(wire->se, NULL, &wire->session), 0);
-	CHECK_EQ(fusept_session_level(wire->session), level);
-	wire_receive_init(wire);
+	wire_start_with(wire, level, 0, NULL, ops, userdata);
 }

@@ -39,7 +39,10 @@ struct fuse_init_out wire_receive_init(struct wire *wire);
 
 /* Expect the calls by which the library finds the level out. */
 void wire_expect_probe(int open_ret, int ops_ret, uint64_t mask);
-/* wire_open() and fusept_session_new() at this level. */
+/* wire_open() and fusept_session_new() at this level, with this offer besides. */
+void wire_start_with(struct wire *wire, enum fusept_level level, uint64_t offered,
+		     const struct fusept_session_options *options,
+		     const struct fuse_lowlevel_ops *ops, void *userdata);
 void wire_start(struct wire *wire, enum fusept_level level, const struct fuse_lowlevel_ops *ops,
 		void *userdata);
 
