@@ -72,25 +72,20 @@ same() {
 
 median() { printf '%s\n' "$@" | sort -n | sed -n "$((($# + 1) / 2))p"; }
 
-# work NAME: prints {"name", "native", "mount", "identical"}, times in microseconds.
-# The first time of each fills caches and counts only where a second would take
-# long; short work is repeated, and the median counts.
+# work NAME MASK: prints {"name", "native", "mount", "identical"}, times in microseconds,
+# without the first time of each, in which caches are filled
 work() {
-	local name=$1 natives=() mounts=() repeat=0 identical=true took
+	local name=$1 natives=() mounts=() repeat=1 identical=true took
 	timed "$name" $tree native
+	((took > 3000000)) || repeat=3
 	timed "$name" $mount mount
 	same "$name" || identical=false
-	((took > 12000000)) || repeat=1
-	((took > 2000000)) || repeat=3
-	((repeat)) || mounts=("$took")
-	timed "$name" $tree native
-	natives=("$took")
 	while ((repeat--)); do
+		timed "$name" $tree native
+		natives+=("$took")
 		timed "$name" $mount mount
 		mounts+=("$took")
 		same "$name" || identical=false
-		timed "$name" $tree native
-		natives+=("$took")
 	done
 	jq -n --arg name "$name" --argjson identical $identical --argjson native "$(median "${natives[@]}")" \
 		--argjson mount "$(median "${mounts[@]}")" '{$name, $native, $mount, $identical}'
