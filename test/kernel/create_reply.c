@@ -180,7 +180,7 @@ KTEST(create_reply, tmpfile, .opt.ops = RAW_ALL)
 	expect_no_requests(r, r->supported);
 }
 
-enum { OPEN_ID, OPEN_FLAGS };
+enum { OPEN_ID, OPEN_FLAGS, KEEP_NOTHING };
 
 static int edit_open(struct raw_req *q, int err)
 {
@@ -188,18 +188,25 @@ static int edit_open(struct raw_req *q, int err)
 
 	if (err)
 		return err;
+	/* with RELEASE in the mask nobody would tell when to close it */
+	if (q->r->u[KEEP_NOTHING]) {
+		close((int)out->fh);
+		out->fh = 0;
+	}
 	out->backing_id = (int32_t)q->r->u[OPEN_ID];
 	out->open_flags |= (uint32_t)q->r->u[OPEN_FLAGS];
 	return 0;
 }
 
-static int open_with(struct raw *r, const char *name, int flags, int id)
+static int open_with(struct raw *r, const char *name, int flags, int id,
+		     bool keep)
 {
 	int opcode = flags & O_CREAT ? FUSE_CREATE : FUSE_OPEN;
 	int fd;
 
 	atomic_store(&r->u[OPEN_ID], id);
 	atomic_store(&r->u[OPEN_FLAGS], FOPEN_PASSTHROUGH);
+	atomic_store(&r->u[KEEP_NOTHING], !keep);
 	r->after[opcode] = edit_open;
 	fd = open(M(r, name), flags | O_CLOEXEC, 0644);
 	r->after[opcode] = NULL;
@@ -210,7 +217,7 @@ static int open_with(struct raw *r, const char *name, int flags, int id)
 KTEST(create_reply, open)
 {
 	int id = raw_backing_path(r, "good", r->supported);
-	int fd = (int)CHECK_OK(open_with(r, "good", O_RDWR, id));
+	int fd = (int)CHECK_OK(open_with(r, "good", O_RDWR, id, false));
 	char buf[32];
 
 	raw_reset(r);
@@ -233,11 +240,11 @@ KTEST(create_reply, open_errors)
 	int dir = raw_backing_path(r, "dir", r->supported);
 	int fd;
 
-	CHECK_ERRNO(open_with(r, "good", O_RDWR, 0), EIO);
-	CHECK_ERRNO(open_with(r, "good", O_RDWR, -1), EIO);
-	CHECK_ERRNO(open_with(r, "good", O_RDWR, INT_MAX), EIO);
-	CHECK_ERRNO(open_with(r, "good", O_RDWR, dir), EIO);
-	fd = (int)CHECK_OK(open_with(r, "good", O_RDWR, good));
+	CHECK_ERRNO(open_with(r, "good", O_RDWR, 0, true), EIO);
+	CHECK_ERRNO(open_with(r, "good", O_RDWR, -1, true), EIO);
+	CHECK_ERRNO(open_with(r, "good", O_RDWR, INT_MAX, true), EIO);
+	CHECK_ERRNO(open_with(r, "good", O_RDWR, dir, true), EIO);
+	fd = (int)CHECK_OK(open_with(r, "good", O_RDWR, good, false));
 	close(fd);
 	same_stat(M(r, "good"), S(r, "good"));
 	CHECK_EQ(raw_backing_close(r->fd, good), 0);
@@ -251,10 +258,10 @@ KTEST(create_reply, open_while_cached)
 	int id = raw_backing_path(r, "good", r->supported);
 	int cached = (int)CHECK_OK(open(M(r, "good"), O_RDONLY | O_CLOEXEC));
 
-	CHECK_ERRNO(open_with(r, "good", O_RDWR, id), EIO);
+	CHECK_ERRNO(open_with(r, "good", O_RDWR, id, true), EIO);
 	close(cached);
 	raw_barrier(r);
-	close((int)CHECK_OK(open_with(r, "good", O_RDWR, id)));
+	close((int)CHECK_OK(open_with(r, "good", O_RDWR, id, false)));
 	CHECK_EQ(raw_backing_close(r->fd, id), 0);
 }
 
@@ -262,10 +269,10 @@ KTEST(create_reply, create_errors)
 {
 	int dir = raw_backing_path(r, "dir", r->supported);
 
-	CHECK_ERRNO(open_with(r, "new1", O_RDWR | O_CREAT, 0), EIO);
-	CHECK_ERRNO(open_with(r, "new2", O_RDWR | O_CREAT, -1), EIO);
-	CHECK_ERRNO(open_with(r, "new3", O_RDWR | O_CREAT, INT_MAX), EIO);
-	CHECK_ERRNO(open_with(r, "new4", O_RDWR | O_CREAT, dir), EIO);
+	CHECK_ERRNO(open_with(r, "new1", O_RDWR | O_CREAT, 0, true), EIO);
+	CHECK_ERRNO(open_with(r, "new2", O_RDWR | O_CREAT, -1, true), EIO);
+	CHECK_ERRNO(open_with(r, "new3", O_RDWR | O_CREAT, INT_MAX, true), EIO);
+	CHECK_ERRNO(open_with(r, "new4", O_RDWR | O_CREAT, dir, true), EIO);
 	/* made all the same, and good to use */
 	same_stat(M(r, "new1"), S(r, "new1"));
 	close((int)CHECK_OK(open(M(r, "new4"), O_RDWR | O_CLOEXEC)));
@@ -280,8 +287,8 @@ KTEST(create_reply, open_other_backing,
 	int plain_id = raw_backing_path(r, "file", 0);
 	char buf[32];
 
-	CHECK_ERRNO(open_with(r, "good", O_RDWR, other), EIO);
-	CHECK_ERRNO(open_with(r, "good", O_RDWR, plain_id), EIO);
+	CHECK_ERRNO(open_with(r, "good", O_RDWR, other, true), EIO);
+	CHECK_ERRNO(open_with(r, "good", O_RDWR, plain_id, true), EIO);
 	CHECK_EQ(get_file(M(r, "good"), buf, sizeof(buf)), 20);
 	CHECK_EQ(raw_backing_close(r->fd, other), 0);
 	CHECK_EQ(raw_backing_close(r->fd, plain_id), 0);

@@ -287,19 +287,19 @@ static void end_by_force(struct raw *second)
 	close(fd);
 }
 
-KTEST(daemon, killed, .seconds = 300)
+KTEST(daemon, killed)
 {
 	for (size_t i = 0; i < n_actions; i++)
 		cut_off(r, &actions[i], true, end_by_kill);
 }
 
-KTEST(daemon, aborted, .seconds = 300)
+KTEST(daemon, aborted)
 {
 	for (size_t i = 0; i < n_actions; i++)
 		cut_off(r, &actions[i], false, end_by_control);
 }
 
-KTEST(daemon, forced_umount, .seconds = 300)
+KTEST(daemon, forced_umount)
 {
 	for (size_t i = 0; i < n_actions; i++)
 		cut_off(r, &actions[i], false, end_by_force);

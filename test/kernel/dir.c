@@ -174,13 +174,14 @@ SCRIPT(dir, inherit)
 	close(NOTE_FD(open("dir/masked/f", O_CREAT | O_RDWR | O_CLOEXEC, 0666)));
 }
 
-static void fill(int first, int count)
+/* Names of one file: a new file for each would take long in a debug kernel */
+static void fill(int count)
 {
 	char name[32];
 
-	for (int i = first; i < first + count; i++) {
+	for (int i = 0; i < count; i++) {
 		snprintf(name, sizeof(name), "dir/entry-%05d", i);
-		CHECK_OK(mknod(name, S_IFREG | 0600, 0));
+		CHECK_OK(link("empty", name));
 	}
 }
 
@@ -207,7 +208,7 @@ KTEST(dir, ten_thousand, .opt.ops = RAW_ALL)
 	DIR *d, *below;
 
 	CHECK_OK(chdir(r->src));
-	fill(0, COUNT);
+	fill(COUNT);
 	CHECK_OK(chdir("/"));
 	d = opendir(M(r, "dir"));
 	CHECK(d);

@@ -45,7 +45,7 @@ static void set_up(struct raw *r)
 void frame_umount(const char *path)
 {
 	/* nothing tells when the kernel has let go: look again now and then */
-	enum { TRIES = 500, MILLISECOND = 1000000 };
+	enum { TRIES = 3000, MILLISECOND = 1000000 };
 	struct timespec ts = { .tv_nsec = 10 * MILLISECOND };
 
 	for (int i = 0; i < TRIES; i++) {

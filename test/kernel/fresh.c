@@ -234,10 +234,15 @@ KTEST(fresh, permission, .opt.ops = RAW_ALL, .opt.wide = true)
 	run_as(&other, allowed, r);
 }
 
-static void set_flags(const char *path, int flags)
+/* What chattr sets, beside flags that the file system keeps for itself */
+static void set_flags(const char *path, int set)
 {
 	int fd = (int)CHECK_OK(open(path, O_RDONLY | O_CLOEXEC));
+	int flags;
 
+	CHECK_OK(ioctl(fd, FS_IOC_GETFLAGS, &flags));
+	flags &= ~(FS_IMMUTABLE_FL | FS_APPEND_FL);
+	flags |= set;
 	CHECK_OK(ioctl(fd, FS_IOC_SETFLAGS, &flags));
 	close(fd);
 }

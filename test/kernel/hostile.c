@@ -139,7 +139,7 @@ static void hostile(struct raw *r, raw_after entries, raw_after others)
 	static const int entry[] = {
 		FUSE_LOOKUP, FUSE_MKNOD, FUSE_MKDIR, FUSE_SYMLINK, FUSE_LINK,
 	};
-	enum { ROUNDS = 150 };
+	enum { ROUNDS = 60 };
 
 	for (int i = 0; i < 10; i++)
 		raw_backing_path(r, i % 3 ? "file" : "dir", i ? r->supported : 0);
@@ -161,7 +161,7 @@ static void hostile(struct raw *r, raw_after entries, raw_after others)
 
 #define HOSTILE(id, mask, entries, others)				\
 	KTEST(hostile, id, .opt.ops = mask, .flags = KT_LIES,	\
-	      .opt.no_cache_names = true, .seconds = 400)		\
+	      .opt.no_cache_names = true)		\
 	{								\
 		hostile(r, entries, others);				\
 	}

@@ -21,7 +21,7 @@
 #include "frame.h"
 #include "tree.h"
 
-enum { EXIT_SKIP = 77, SECONDS = 120, SECONDS_TO_DIE = 20 };
+enum { EXIT_SKIP = 77, SECONDS = 600, SECONDS_TO_DIE = 60 };
 
 static struct ktest_case *first, **last = &first;
 const struct ktest_case *ktest_self;
@@ -150,7 +150,7 @@ static int run_process(const struct ktest_case *kc, const char *dir)
 	}
 	setpgid(pid, pid);
 	pidfd = (int)CHECK_OK(syscall(SYS_pidfd_open, pid, 0));
-	if (!wait_pid(pidfd, kc->seconds ? kc->seconds : SECONDS)) {
+	if (!wait_pid(pidfd, SECONDS)) {
 		ktest_note("%s hangs", kc->name);
 		frame_show_stacks(pid);
 		kill(-pid, SIGKILL);

@@ -32,7 +32,6 @@ struct ktest_case {
 	void (*run)(struct raw *r);
 	struct raw_options opt;
 	unsigned int flags;
-	unsigned int seconds;	/* 0: the default */
 	intptr_t arg;
 	struct ktest_case *next;
 };

@@ -10,7 +10,7 @@
 
 #include "ktest.h"
 
-enum { WAIT_SECONDS = 20 };
+enum { WAIT_SECONDS = 60 };
 
 static const char *const names[RAW_OPCODES] = {
 #define NAME(op) [FUSE_##op] = #op

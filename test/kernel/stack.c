@@ -49,7 +49,7 @@ KTEST(stack, overlay_too_deep)
 	frame_umount(over);
 }
 
-KTEST(stack, overlay_below, .seconds = 400)
+KTEST(stack, overlay_below)
 {
 	struct raw *second;
 	char over[PATH_MAX];
@@ -136,7 +136,7 @@ KTEST(stack, fuse_below_too_deep, .opt.ops = RAW_ALL)
 }
 
 /* Passthrough through passthrough */
-KTEST(stack, fuse_below, .opt.ops = RAW_ALL, .opt.wide = true, .seconds = 400)
+KTEST(stack, fuse_below, .opt.ops = RAW_ALL, .opt.wide = true)
 {
 	struct raw *second = frame_second(r, r->mnt, &two);
 
