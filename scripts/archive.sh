@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # the variables of lib.sh and linux.sh
 # A real tree for the machine to work in: parts of the Linux source and a git
 # repository made of them, as a tar. Sourced after lib.sh and linux.sh.
 

@@ -25,7 +25,7 @@ packages_of() {
 	kernel) echo linux-source-6.12 gcc make flex bison bc libelf-dev libc6-dev git xz-utils ccache perl ;;
 	vm) echo qemu-system-x86 e2fsprogs iproute2 mount util-linux coreutils ;;
 	lib) echo gcc libc6-dev pkgconf meson ninja-build libfuse3-dev fuse3 libglib2.0-dev ccache ;;
-	test) echo clang g++ attr acl libcap2-bin fuse3 strace binutils jq mandoc util-linux ;;
+	test) echo clang g++ attr acl libcap2-bin fuse3 strace binutils jq mandoc shellcheck util-linux ;;
 	demo) echo gcc libc6-dev git jq tar grep findutils coreutils ;;
 	*) die "no package set named $1" "kernel, vm, lib, test or demo" ;;
 	esac
@@ -54,7 +54,9 @@ install_missing() {
 
 main() {
 	local wanted=() absent set
-	(($#)) && ! is_help "$1" || { usage && exit; }
+	if (($# == 0)) || is_help "$1"; then
+		usage && exit
+	fi
 	for set in "$@"; do
 		# shellcheck disable=SC2207 # names without spaces
 		wanted+=($(packages_of "$set"))

@@ -65,7 +65,7 @@ main() {
 	case ${1:-} in
 	'') ;;
 	--debug) kind=debug ;;
-	*) usage && is_help "$1" && exit || exit 2 ;;
+	*) no_arguments "$@" ;;
 	esac
 	"$top/scripts/install.sh" kernel
 	need_tool make make

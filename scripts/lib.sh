@@ -9,8 +9,9 @@ export LC_ALL=C.UTF-8
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build=${FUSEPT_BUILD:-$top/build}
 [[ $build == /* ]] || build=$PWD/$build
-logs=$build/log
 # shellcheck disable=SC2034 # for the scripts that source this file
+logs=$build/log
+# shellcheck disable=SC2034
 series=$top/kernel-patches
 
 say() { printf '%s\n' "$*" >&2; }
@@ -59,7 +60,7 @@ step() {
 		tail -n 30 "$log" | sed 's/^/  | /' >&2
 		return "$status"
 	fi
-	((SECONDS - start < 3)) && [[ ! -t 2 ]] || say "$label: done in $(elapsed SECONDS-start)"
+	((SECONDS - start < 3)) || say "$label: done in $(elapsed SECONDS-start)"
 }
 
 need_root() {
@@ -82,8 +83,15 @@ need_tool() {
 		"it in PATH ($PATH)" "apt-get install ${*:2}"
 }
 
-# usage TEXT-ON-STDIN is what --help prints; is_help ARG says whether it was asked
+# Whether ARG asks for help, which the function usage of each script gives.
 is_help() { [[ ${1:-} == -h || ${1:-} == --help || ${1:-} == help ]]; }
+
+# no_arguments "$@": for a command that takes none but --help
+no_arguments() {
+	(($#)) || return 0
+	! is_help "$1" || { usage && exit; }
+	die "unexpected argument $1" "" "see --help"
+}
 
 # Reads the value of an option that needs one: value=$(need_value "$@")
 need_value() {

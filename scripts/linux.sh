@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=bash
+# shellcheck disable=SC2034,SC2154 # it uses lib.sh's variables, and others use its own
 # The patched source tree: where it is, what state it is in. Sourced after lib.sh.
 
 linux=${FUSEPT_LINUX:-$build/linux}

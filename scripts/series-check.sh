@@ -111,7 +111,7 @@ main() {
 	case ${1:-} in
 	'') ;;
 	--full) targets=(vmlinux) ;;
-	*) usage && exit ;;
+	*) no_arguments "$@" ;;
 	esac
 	"$top/scripts/install.sh" kernel
 	"$top/scripts/series-prepare.sh"

@@ -86,7 +86,7 @@ apply_files() {
 }
 
 main() {
-	(($# == 0)) || { usage && exit; }
+	no_arguments "$@"
 	if [[ -n ${FUSEPT_LINUX:-} ]]; then
 		[[ -d $linux ]] || die "FUSEPT_LINUX names $linux, which is no folder"
 		check_version "$linux"

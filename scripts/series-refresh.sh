@@ -17,7 +17,7 @@ END
 }
 
 main() {
-	(($# == 0)) || { usage && exit; }
+	no_arguments "$@"
 	local new=$build/series.new name base
 	[[ -d $linux/.git ]] || die "no git tree in $linux" "the prepared tree" \
 		"./run series prepare, or FUSEPT_LINUX=DIR"

@@ -18,7 +18,7 @@ main() {
 	local from=$linux/include/uapi/linux/fuse.h to=$top/lib/uapi/fuse.h
 	case ${1:-} in
 	'' | --check) ;;
-	*) usage && exit ;;
+	*) no_arguments "$@" ;;
 	esac
 	[[ -e $from ]] || die "no $from" "the patched tree" "./run series prepare"
 	cmp -s "$from" "$to" && return

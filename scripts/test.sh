@@ -122,7 +122,7 @@ run_suite() {
 }
 
 main() {
-	local suite suites=("$@") start=$SECONDS begin
+	local suite suites=("$@") start=$SECONDS
 	! is_help "${1:-}" || { usage && exit; }
 	(($#)) || suites=("${all[@]}")
 	for suite in "${suites[@]}"; do
@@ -131,11 +131,10 @@ main() {
 	"$top/scripts/install.sh" kernel vm lib test
 	mkdir -p "$logs"
 	for suite in "${suites[@]}"; do
-		begin=$SECONDS
-		printf '== %s\n' "$suite"
+		printf '== %s (%s since the start)\n' "$suite" "$(elapsed SECONDS-start)"
 		run_suite "$suite"
-		printf '== %s: took %s, %s so far\n' "$suite" "$(elapsed SECONDS-begin)" "$(elapsed SECONDS-start)"
 	done
+	printf '== done after %s\n' "$(elapsed SECONDS-start)"
 	printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
 	((failed == 0))
 }

@@ -31,7 +31,7 @@ did not come up or ended by itself. The log is in build/log/vm-*.log.
 END
 }
 
-kind=release smp=2 mem=2G disk=4G icount= timeout=1800 accel= cwd=$PWD
+kind=release smp=2 mem=2G disk=4G icount='' timeout=1800 accel='' cwd=$PWD
 writable=("$build/out") command=()
 
 parse() {
@@ -80,7 +80,9 @@ prepare() {
 	local window patience=$((timeout * 9 / 10))
 	[[ -z $icount ]] || patience=0
 	window=$(stty size 2>/dev/null | awk '{ print "rows", $1, "cols", $2 }' || :)
-	declare -p top build cwd writable command environment window patience >"$run/job/job"
+	local folders
+	mapfile -t folders < <(printf '%s\n' "$top" "$build" "$cwd" | sort -u)
+	declare -p folders cwd writable command environment window patience >"$run/job/job"
 	truncate -s "$disk" "$run/disk"
 	local uuid=66757365-7074-4000-8000-000000000001
 	# the same bytes each time, nothing left to do later: figures repeat

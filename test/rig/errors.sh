@@ -58,7 +58,10 @@ check "kernel: one's own tree is missing" refuses 1 "which is no folder" \
 head -c 100 "$work/old.tar.xz" >"$work/broken.tar.xz"
 check "kernel: broken archive" refuses 1 "could not unpack" \
 	env PATH="$work/bin:$PATH" FUSEPT_LINUX_TAR="$work/broken.tar.xz" "$run" kernel
-check "kernel: unknown option" refuses 2 "usage:" "$run" kernel --fast
+for command in kernel "series prepare" "series refresh" "series check" "series sync"; do
+	# shellcheck disable=SC2086 # words
+	check "$command: unknown option" refuses 1 "unexpected argument --fast" "$run" $command --fast
+done
 
 # a machine on which nothing is installed and whose network is down
 fake dpkg-query 'exit 1'

@@ -13,6 +13,7 @@ mkdir -p "$work/copy" "$work/bin" "$work/build"
 cp -R "$top/run" "$top/scripts" "$work/copy/"
 export FUSEPT_BUILD=$work/build
 unset FUSEPT_LINUX FUSEPT_LINUX_TAR
+# shellcheck disable=SC2034 # for the tests
 run=$work/copy/run
 
 # fake NAME SCRIPT: a command named NAME that is found first in PATH
@@ -35,6 +36,7 @@ without() {
 	for name in "$@"; do
 		rm -f "$folder/$name"
 	done
+	# shellcheck disable=SC2034 # for the tests
 	hidden=$work/bin:$folder
 }
 

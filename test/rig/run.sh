@@ -5,7 +5,7 @@
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 cases=("$@")
-(($#)) || cases=(errors count series machine)
+(($#)) || cases=(shell errors count series machine)
 count=0 failed=0
 
 for name in "${cases[@]}"; do
