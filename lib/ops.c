@@ -190,13 +190,22 @@ int fusept_ops_format(uint64_t ops, char *buf, size_t size)
 	return (int)len;
 }
 
+/* What the kernel asks for; any of op's bits needs all of needs' */
+static const struct {
+	uint64_t op;
+	uint64_t needs;
+} dependencies[] = {
+	{ FUSEPT_OP(FUSEPT_OPEN), FUSEPT_OP(FUSEPT_RELEASE) },
+	{ FUSEPT_OP(FUSEPT_OPENDIR), FUSEPT_OP(FUSEPT_RELEASEDIR) },
+	{ FUSEPT_OP(FUSEPT_LSEEK), FUSEPT_OP(FUSEPT_READ) },
+	{ FUSEPT_OP(FUSEPT_COPY_FILE_RANGE), FUSEPT_OPS_IO },
+	{ ~FUSEPT_OPS_SUPPORTED, FUSEPT_OP(FUSEPT_GETATTR) },
+};
+
 uint64_t fusept_ops_complete(uint64_t ops)
 {
-	if (ops & ~FUSEPT_OPS_SUPPORTED)
-		ops |= FUSEPT_OP(FUSEPT_GETATTR);
-	if (ops & FUSEPT_OP(FUSEPT_OPEN))
-		ops |= FUSEPT_OP(FUSEPT_RELEASE);
-	if (ops & FUSEPT_OP(FUSEPT_OPENDIR))
-		ops |= FUSEPT_OP(FUSEPT_RELEASEDIR);
+	for (size_t i = 0; i < sizeof(dependencies) / sizeof(*dependencies); i++)
+		if (ops & dependencies[i].op)
+			ops |= dependencies[i].needs;
 	return ops;
 }
