@@ -177,8 +177,9 @@ FUSEPT_API int fusept_ops_format(uint64_t ops, char *buf, size_t size);
  *
  * Every operation needs GETATTR (attributes of a bound inode are never
  * cached), OPEN needs RELEASE and OPENDIR needs RELEASEDIR (an open that the
- * daemon never saw can't be released by it).  Kernels refuse a mask without
- * them with -EOPNOTSUPP.
+ * daemon never saw can't be released by it), LSEEK needs READ and
+ * COPY_FILE_RANGE needs READ and WRITE (data that the daemon serves may not be
+ * what lies below).  Kernels refuse a mask without them with -EOPNOTSUPP.
  *
  * @param ops any mask; FUSEPT_OPS_NONE stays as it is
  * @return the mask and its dependencies
@@ -436,6 +437,7 @@ FUSEPT_API FUSEPT_CHECKED int fusept_backing_bind(struct fusept_backing *backing
  * Change the mask.
  *
  * Setting bits is always possible.  Clearing them is while no inode is bound.
+ * An empty mask stays empty, and no other becomes so.
  * Of two calls at the same time one comes second, in the kernel and for
  * fusept_backing_ops() alike.
  *
@@ -445,6 +447,7 @@ FUSEPT_API FUSEPT_CHECKED int fusept_backing_bind(struct fusept_backing *backing
  *         -EOPNOTSUPP an operation, or a dependency of one, that the kernel
  *                     does not have; or not at FUSEPT_LEVEL_OPS, unless ops
  *                     would do in fusept_backing_open() there
+ *         -EINVAL     the old or the new mask is empty
  *         -EBUSY      bits would be cleared and an inode is bound
  *         -EBADF      the session is not mounted any more
  *         -EPERM      no CAP_SYS_ADMIN
@@ -463,8 +466,9 @@ FUSEPT_API FUSEPT_CHECKED int fusept_backing_set_ops(struct fusept_backing *back
  * or RELEASE.
  *
  * When the kernel takes the reply but can't use its backing, the caller sees
- * an error: EBADF (the backing was closed), ESTALE (types differ), EBUSY
- * (another backing is bound to the inode) or EINVAL; EIO for open files.  The
+ * an error: EBADF (the backing was closed), EPROTO (the file below has another
+ * type), EBUSY (another backing is bound to the inode), ETXTBSY (the file is
+ * open or mapped through the page cache) or EINVAL; EIO for open files.  The
  * kernel then sends the FORGET or RELEASE that is due.  So keep one backing
  * for an inode and use it in each of its replies.
  */
@@ -493,8 +497,8 @@ FUSEPT_API int fusept_reply_entry(fuse_req_t req, const struct fuse_entry_param 
 /**
  * Reply to open with a backing.
  *
- * Read, write, splice and mmap of this open file go to the file below.  If the
- * mask has operations, the backing is also bound to the inode.
+ * If the mask has operations, the backing is bound to the inode, and the mask
+ * tells what passes.  Else read, write, splice and mmap of this open file do.
  *
  * There is no page cache in such a file, so fi->keep_cache is not sent.
  * fi->direct_io sends reads and writes to the daemon and leaves only mmap on

@@ -191,13 +191,18 @@ static void fill_file(int fd)
 
 void daemon_mount(struct daemon *d)
 {
+	daemon_mount_with(d, &daemon_ops);
+}
+
+void daemon_mount_with(struct daemon *d, const struct fuse_lowlevel_ops *ops)
+{
 	char *argv[] = {(char *)"daemon", (char *)"-oallow_other,default_permissions", NULL};
 	struct fuse_args args = FUSE_ARGS_INIT(2, argv);
 
 	memset(d, 0, sizeof(*d));
 	CHECK_SYS(d->file = open(BELOW, O_RDWR | O_CREAT | O_CLOEXEC, 0644));
 	fill_file(d->file);
-	d->se = fuse_session_new(&args, &daemon_ops, sizeof(daemon_ops), d);
+	d->se = fuse_session_new(&args, ops, sizeof(*ops), d);
 	CHECK(d->se);
 	fuse_opt_free_args(&args);
 	test_at_failure(abort_connection);

@@ -33,6 +33,8 @@ struct daemon {
 /* Skip the test without root or /dev/fuse; else get a mount namespace for it. */
 void daemon_prepare(void);
 void daemon_mount(struct daemon *d);
+/* The same with handlers of the test's own; their userdata is d. */
+void daemon_mount_with(struct daemon *d, const struct fuse_lowlevel_ops *ops);
 /* All of the above and fusept_session_new(). */
 void daemon_start(struct daemon *d, const struct fusept_session_options *options);
 void daemon_serve(struct daemon *d);

@@ -138,6 +138,8 @@ static _Noreturn void run_here(void (*run)(void))
 /* The wait status of the test, which is killed when its time is over. */
 static int run_forked(void (*run)(void))
 {
+	const char *text = getenv("TEST_SECONDS");
+	const int seconds = text ? atoi(text) : TEST_SECONDS;
 	struct pollfd pfd = {.events = POLLIN};
 	int status;
 	pid_t pid;
@@ -150,8 +152,8 @@ static int run_forked(void (*run)(void))
 		run_here(run);
 	}
 	pfd.fd = (int)syscall(SYS_pidfd_open, pid, 0);
-	if (poll(&pfd, 1, TEST_SECONDS * 1000) == 0) {
-		fprintf(stderr, "# not over after %d seconds\n", TEST_SECONDS);
+	if (poll(&pfd, 1, seconds * 1000) == 0) {
+		fprintf(stderr, "# not over after %d seconds\n", seconds);
 		kill(pid, SIGTERM);
 		if (poll(&pfd, 1, 1000) == 0)
 			kill(pid, SIGKILL);

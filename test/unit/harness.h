@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * A test is a function in a program.  Each runs in a process of its own, has
- * TEST_SECONDS to end, and fails if it leaves a file descriptor open that was
- * not open when it began.  Results are written as TAP; the program ends with 77
- * if none failed, but one was skipped, so that nobody can overlook it.
+ * TEST_SECONDS (here, or in the environment) to end, and fails if it leaves a
+ * file descriptor open that was not open when it began.  Results are written
+ * as TAP; the program ends with 77 if none failed, but one was skipped, so that
+ * nobody can overlook it.
  */
 #ifndef TEST_HARNESS_H
 #define TEST_HARNESS_H

@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * The library on a kernel with the patches of this project: what binds, what is
+ * refused and why, and that the daemon is not asked.  Other kernels skip it.
+ */
+#include "daemon.h"
+#include "harness.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#define GETATTR FUSEPT_OP(FUSEPT_GETATTR)
+#define UNKNOWN FUSEPT_OP(60)
+
+/* Names in DIR; the node id is the index plus 2. */
+static struct node {
+	const char *name, *below;
+	int fd;
+	struct fusept_backing *backing;
+} nodes[] = {
+	{.name = "file", .below = BELOW},	   {.name = "dir", .below = BASE "/dir"},
+	{.name = "link", .below = BASE "/link"},   {.name = "pipe", .below = BASE "/pipe"},
+	{.name = "other", .below = BASE "/other"},
+};
+#define COUNT (sizeof(nodes) / sizeof(nodes[0]))
+enum { A_FILE, A_DIR, A_LINK, A_PIPE, ANOTHER };
+#define INO(node) ((node) + 2u)
+
+static atomic_int root_getattrs, getattrs, opens, releases;
+
+static void on_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	struct fuse_entry_param e = {.entry_timeout = 3600};
+
+	(void)parent;
+	for (size_t i = 0; i < COUNT; i++) {
+		if (strcmp(name, nodes[i].name) != 0)
+			continue;
+		e.ino = INO(i);
+		fstat(nodes[i].fd, &e.attr);
+		fusept_reply_entry(req, &e, nodes[i].backing);
+		return;
+	}
+	fuse_reply_err(req, ENOENT);
+}
+
+static void on_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct stat st = {.st_mode = S_IFDIR | 0755, .st_nlink = 2};
+
+	(void)fi;
+	atomic_fetch_add(ino == FUSE_ROOT_ID ? &root_getattrs : &getattrs, 1);
+	if (ino != FUSE_ROOT_ID)
+		fstat(nodes[ino - 2].fd, &st);
+	fuse_reply_attr(req, &st, 0);
+}
+
+static void on_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	atomic_fetch_add(&opens, 1);
+	fusept_reply_open(req, fi, nodes[ino - 2].backing);
+}
+
+/* Makes ANOTHER. */
+static void on_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+		      struct fuse_file_info *fi)
+{
+	struct fuse_entry_param e = {.ino = INO(ANOTHER)};
+
+	(void)parent;
+	(void)name;
+	fchmod(nodes[ANOTHER].fd, mode & 07777);
+	fstat(nodes[ANOTHER].fd, &e.attr);
+	fusept_reply_create(req, &e, fi, nodes[ANOTHER].backing);
+}
+
+static void on_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	(void)ino;
+	(void)fi;
+	atomic_fetch_add(&releases, 1);
+	fuse_reply_err(req, 0);
+}
+
+static const struct fuse_lowlevel_ops ops = {
+	.lookup = on_lookup,
+	.getattr = on_getattr,
+	.open = on_open,
+	.create = on_create,
+	.release = on_release,
+};
+
+static void start(struct daemon *d)
+{
+	daemon_prepare();
+	daemon_mount_with(d, &ops);
+	CHECK_EQ(fusept_session_new(d->se, NULL, &d->session), 0);
+	if (fusept_session_level(d->session) != FUSEPT_LEVEL_OPS)
+		test_skip("this kernel passes no operations through");
+	CHECK_SYS(mkdir(BASE "/dir", 0751));
+	CHECK_SYS(symlink("below", BASE "/link"));
+	CHECK_SYS(mkfifo(BASE "/pipe", 0640));
+	CHECK_SYS(close(open(BASE "/other", O_RDWR | O_CREAT | O_CLOEXEC, 0600)));
+	for (size_t i = 0; i < COUNT; i++) {
+		const int how = i == ANOTHER ? O_RDWR : O_PATH | O_NOFOLLOW;
+
+		CHECK_SYS(nodes[i].fd = open(nodes[i].below, how | O_CLOEXEC));
+	}
+}
+
+static void finish(struct daemon *d)
+{
+	for (size_t i = 0; i < COUNT; i++) {
+		CHECK_EQ(fusept_backing_close(nodes[i].backing), 0);
+		close(nodes[i].fd);
+	}
+	daemon_finish(d);
+}
+
+static void give_backing(struct daemon *d, int node, uint64_t mask)
+{
+	CHECK_EQ(fusept_backing_open(d->session, nodes[node].fd, mask, &nodes[node].backing), 0);
+}
+
+static void check_same_stat(const char *path, int fd)
+{
+	struct stat seen, below;
+
+	CHECK_SYS(lstat(path, &seen));
+	CHECK_SYS(fstat(fd, &below));
+	CHECK_EQ(seen.st_mode, below.st_mode);
+	CHECK_EQ(seen.st_size, below.st_size);
+	CHECK_EQ(seen.st_mtim.tv_nsec, below.st_mtim.tv_nsec);
+}
+
+TEST(every_type_binds_at_lookup)
+{
+	struct daemon d;
+	char text[16];
+
+	start(&d);
+	for (int i = 0; i < (int)COUNT; i++)
+		give_backing(&d, i, FUSEPT_OPS_ALL);
+	daemon_serve(&d);
+	for (int i = 0; i < 3; i++) {
+		check_same_stat(DIR "/file", nodes[A_FILE].fd);
+		check_same_stat(DIR "/dir", nodes[A_DIR].fd);
+		check_same_stat(DIR "/link", nodes[A_LINK].fd);
+		check_same_stat(DIR "/pipe", nodes[A_PIPE].fd);
+		CHECK_SYS(chmod(BASE "/dir", (mode_t)(0700 + i))); /* seen at once */
+	}
+	CHECK_EQ(readlink(DIR "/link", text, sizeof(text)), 5);
+	CHECK_SYS(close(open(DIR "/dir", O_RDONLY | O_DIRECTORY | O_CLOEXEC)));
+	CHECK_EQ(getattrs, 0);
+	CHECK_EQ(opens, 0);
+	finish(&d);
+}
+
+TEST(root_binds_before_the_loop_begins)
+{
+	struct daemon d;
+
+	start(&d);
+	give_backing(&d, A_DIR, FUSEPT_OPS_ALL);
+	CHECK_EQ(fusept_backing_bind(nodes[A_DIR].backing, FUSE_ROOT_ID), 0);
+	CHECK_EQ(fusept_backing_bind(nodes[A_DIR].backing, FUSE_ROOT_ID), 0);
+	daemon_serve(&d);
+	check_same_stat(DIR, nodes[A_DIR].fd);
+	CHECK_EQ(root_getattrs, 0);
+	finish(&d);
+}
+
+TEST(causes_why_a_binding_is_refused)
+{
+	struct fusept_backing *empty;
+	struct daemon d;
+
+	start(&d);
+	give_backing(&d, A_FILE, FUSEPT_OPS_ALL);
+	give_backing(&d, A_DIR, FUSEPT_OPS_ALL);
+	daemon_serve(&d);
+	CHECK_EQ(fusept_backing_bind(nodes[A_FILE].backing, FUSE_ROOT_ID), -ESTALE);
+	CHECK_EQ(fusept_backing_bind(nodes[A_FILE].backing, 4711), -ENOENT);
+	CHECK_EQ(fusept_backing_open(d.session, d.file, FUSEPT_OPS_NONE, &empty), 0);
+	CHECK_EQ(fusept_backing_bind(empty, INO(A_FILE)), -EINVAL);
+	CHECK_EQ(fusept_backing_close(empty), 0);
+	check_same_stat(DIR "/file", nodes[A_FILE].fd);
+	CHECK_EQ(fusept_backing_open(d.session, d.file, FUSEPT_OPS_ALL, &empty), 0);
+	CHECK_EQ(fusept_backing_bind(empty, INO(A_FILE)), -EBUSY);
+	CHECK_EQ(fusept_backing_close(empty), 0);
+	finish(&d);
+}
+
+TEST(causes_why_a_mask_is_refused)
+{
+	const uint64_t bad[] = {UNKNOWN | GETATTR, FUSEPT_OPS_IO, GETATTR | FUSEPT_OP(FUSEPT_OPEN),
+				FUSEPT_OP(FUSEPT_LOOKUP) | GETATTR};
+	struct daemon d;
+
+	start(&d);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		CHECK_EQ(fusept_backing_open(d.session, d.file, bad[i], &d.backing), -EOPNOTSUPP);
+	CHECK_EQ(fusept_backing_open(d.session, d.file, UNKNOWN | GETATTR | FUSEPT_OPS_SUPPORTED,
+				     &d.backing),
+		 0);
+	CHECK_EQ(fusept_backing_ops(d.backing), GETATTR);
+	finish(&d);
+}
+
+TEST(mask_grows_always_and_shrinks_unbound)
+{
+	struct daemon d;
+	char text[16];
+
+	start(&d);
+	give_backing(&d, A_LINK, GETATTR);
+	CHECK_EQ(fusept_backing_set_ops(nodes[A_LINK].backing, FUSEPT_OPS_ALL), 0);
+	CHECK_EQ(fusept_backing_ops(nodes[A_LINK].backing), fusept_session_ops(d.session));
+	CHECK_EQ(fusept_backing_set_ops(nodes[A_LINK].backing, GETATTR), 0);
+	daemon_serve(&d);
+	check_same_stat(DIR "/link", nodes[A_LINK].fd);
+	CHECK_SYS(-(readlink(DIR "/link", text, sizeof(text)) >= 0)); /* no handler: ENOSYS */
+	CHECK_EQ(fusept_backing_set_ops(nodes[A_LINK].backing, FUSEPT_OPS_ALL), 0);
+	CHECK_EQ(readlink(DIR "/link", text, sizeof(text)), 5);
+	CHECK_EQ(fusept_backing_set_ops(nodes[A_LINK].backing, GETATTR), -EBUSY);
+	CHECK_EQ(fusept_backing_set_ops(nodes[A_LINK].backing, UNKNOWN | GETATTR), -EOPNOTSUPP);
+	CHECK_EQ(fusept_backing_set_ops(nodes[A_LINK].backing, FUSEPT_OPS_NONE), -EINVAL);
+	CHECK_EQ(fusept_backing_ops(nodes[A_LINK].backing), fusept_session_ops(d.session));
+	finish(&d);
+}
+
+TEST(replies_with_a_backing_that_does_not_fit)
+{
+	struct stat st;
+	struct daemon d;
+
+	start(&d);
+	give_backing(&d, A_DIR, FUSEPT_OPS_ALL);
+	nodes[A_FILE].backing = nodes[A_DIR].backing;
+	daemon_serve(&d);
+	CHECK_EQ(stat(DIR "/file", &st), -1);
+	CHECK_EQ(errno, EPROTO);
+	nodes[A_FILE].backing = NULL;
+	check_same_stat(DIR "/file", nodes[A_FILE].fd);
+	finish(&d);
+}
+
+TEST(created_file_needs_no_release)
+{
+	struct daemon d;
+	char text[4];
+	int fd;
+
+	start(&d);
+	give_backing(&d, ANOTHER, FUSEPT_OPS_ALL);
+	daemon_serve(&d);
+	CHECK_SYS(fd = open(DIR "/new", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+	CHECK_EQ(pwrite(fd, "abcd", 4, 0), 4);
+	check_same_stat(DIR "/other", nodes[ANOTHER].fd); /* the same inode, by its other name */
+	close(fd);
+	CHECK_EQ(pread(nodes[ANOTHER].fd, text, 4, 0), 4);
+	CHECK_BYTES(text, "abcd", 4);
+	CHECK_EQ(getattrs, 0);
+	CHECK_EQ(releases, 0);
+	finish(&d);
+}
