@@ -19,9 +19,8 @@ without CONFIG_FUSE_PASSTHROUGH, the selftest builds, lib/uapi/fuse.h is the sam
 END
 }
 
-# What checkpatch says that the series does not follow:
-# FILE_PATH_CHANGES  MAINTAINERS is the business of the patch that adds the first file
-# EMAIL_SUBJECT, BAD_SIGN_OFF are kept: they are right
+# What checkpatch says and the series does not follow: a MAINTAINERS entry for each
+# new file, when fs/fuse/ as a whole has one.
 checkpatch_ignore=FILE_PATH_CHANGES
 
 targets=(fs/fuse/)
@@ -62,29 +61,38 @@ apply_patch() {
 		git apply --whitespace=error-all -p1 "$1")
 }
 
+# In a folder without .git, or it takes a patch that git knows for a source file.
+run_checkpatch() {
+	(cd "$check" && perl scripts/checkpatch.pl --strict --no-summary --terse --color=never \
+		--ignore "$checkpatch_ignore" "$1")
+}
+
 check_patch() {
 	local file=$1 name
 	name=$(basename "$file" .patch)
 	tap_run "$name: applies" "$logs/series-apply.log" apply_patch "$file"
 	tap_run "$name: checkpatch --strict" "$logs/series-checkpatch.log" \
-		perl "$check/scripts/checkpatch.pl" --root="$check" --strict --no-summary --terse \
-		--color=never --ignore "$checkpatch_ignore" "$file"
+		run_checkpatch "$file"
 	tap_run "$name: builds" "$logs/series-build.log" make_kernel "${targets[@]}"
 }
 
-# The C files that the series touches or adds and that are still there.
-touched() {
+# the C files that the series touches or adds
+touched() { sed -n 's|^+++ b/\(.*\.[ch]\)\t*$|\1|p' "$@" | sort -u; }
+
+# Prints what kernel-doc says of these files, without line numbers; it returns 0 always.
+doc_says() {
 	local file
-	sed -n 's|^+++ b/\(.*\.[ch]\)\t*$|\1|p' "$@" | sort -u | while read -r file; do
-		[[ ! -e $check/$file ]] || printf '%s\n' "$check/$file"
-	done
+	for file in "$@"; do
+		[[ ! -e $check/$file ]] || (cd "$check" && perl scripts/kernel-doc -none "$file" 2>&1) |
+			grep -iE 'warning|error' | sed 's/:[0-9]*:/:/'
+	done | sort
 }
 
-# kernel-doc says "warning:" and returns 0; a file without any comment is no fault.
+# Only what kernel-doc did not say of the base.
 check_doc() {
-	local said
-	said=$(perl "$check/scripts/kernel-doc" -none "$@" 2>&1 | grep -iE 'warning|error' || :)
-	[[ -z $said ]] || { printf '%s\n' "$said" && return 1; }
+	local new
+	new=$(comm -13 "$out.doc" <(doc_says "$@"))
+	[[ -z $new ]] || { printf '%s\n' "$new" && return 1; }
 }
 
 # Nothing of the series may be needed without the option it belongs to.
@@ -107,7 +115,7 @@ build_selftest() {
 }
 
 main() {
-	local files file start=$SECONDS selftest
+	local files touched_files file start=$SECONDS selftest
 	case ${1:-} in
 	'') ;;
 	--full) targets=(vmlinux) ;;
@@ -121,11 +129,12 @@ main() {
 	tap_run "Linux $(linux_version "$check") is the base" "$logs/series-version.log" \
 		check_version "$check"
 	step "preparing a build of fs/fuse" "$logs/series-config.log" make_config
+	mapfile -t touched_files < <(touched "${files[@]}")
+	doc_says "${touched_files[@]}" >"$out.doc" || :
 	for file in "${files[@]}"; do
 		say "series check: $(basename "$file") ($(elapsed SECONDS-start))"
 		check_patch "$file"
 	done
-	mapfile -t touched_files < <(touched "${files[@]}")
 	tap_run "kernel-doc" "$logs/series-doc.log" check_doc "${touched_files[@]}"
 	tap_run "fs/fuse builds without passthrough" "$logs/series-without.log" without_passthrough
 	tap_run "lib/uapi/fuse.h is the series' header" "$logs/series-uapi.log" check_uapi
