@@ -4,6 +4,7 @@
 #include <linux/fs.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -121,6 +122,31 @@ KTEST(fresh, open_file, .opt.ops = RAW_ALL)
 		CHECK(!memcmp(x, y, 12));
 	}
 	close(fd);
+}
+
+/* Calls that the VFS bounds by the size of the inode here */
+KTEST(fresh, grown, .opt.ops = RAW_ALL)
+{
+	int in = (int)CHECK_OK(open(M(r, "empty"), O_RDONLY | O_CLOEXEC));
+	int out = (int)CHECK_OK(open(M(r, "good"), O_RDWR | O_CLOEXEC));
+	int to = (int)CHECK_OK(open("/dev/null", O_WRONLY | O_CLOEXEC));
+	off_t off = 0;
+
+	CHECK_EQ(copy_file_range(in, &(loff_t){ 0 }, out, &(loff_t){ 0 }, 9, 0), 0);
+	do_write(S(r, "empty"));
+	CHECK_EQ(copy_file_range(in, &(loff_t){ 0 }, out, &(loff_t){ 0 }, 9, 0), 9);
+	CHECK_OK(truncate(S(r, "empty"), 5000));
+	CHECK_EQ(sendfile(to, in, &off, 10000), 5000);
+	CHECK_EQ(lseek(in, -1, SEEK_END), 4999);
+	do_write(S(r, "good"));
+	CHECK_OK(fcntl(out, F_SETFL, O_APPEND));
+	CHECK_EQ(write(out, "!", 1), 1);
+	CHECK_EQ(lseek(out, 0, SEEK_CUR), 14);
+	CHECK_OK(truncate(S(r, "good"), 20));
+	close(in);
+	close(out);
+	close(to);
+	expect_no_requests(r, r->supported);
 }
 
 /* A mapping here and a write below, and the reverse */

@@ -125,15 +125,6 @@ static void use_folder(struct raw *r)
 	close(open(M(r, "dir"), O_RDWR | O_TMPFILE | O_CLOEXEC, 0600));
 }
 
-static void drop_caches(void)
-{
-	int fd = (int)CHECK_OK(open("/proc/sys/vm/drop_caches",
-				    O_WRONLY | O_CLOEXEC));
-
-	CHECK_EQ(write(fd, "2", 1), 1);
-	close(fd);
-}
-
 static void hostile(struct raw *r, raw_after entries, raw_after others)
 {
 	static const int entry[] = {
@@ -153,10 +144,10 @@ static void hostile(struct raw *r, raw_after entries, raw_after others)
 		use_file(r, "link");
 		use_folder(r);
 		if (round % 10 == 9)
-			drop_caches();
+			raw_let_go(r);
 	}
 	memset(r->after, 0, sizeof(r->after));
-	drop_caches();
+	raw_let_go(r);
 }
 
 #define HOSTILE(id, mask, entries, others)				\

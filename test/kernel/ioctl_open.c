@@ -92,6 +92,31 @@ KTEST(ioctl_open, opendir_needs_releasedir)
 		 -EOPNOTSUPP);
 }
 
+KTEST(ioctl_open, lseek_needs_read)
+{
+	CHECK_EQ(raw_backing_path(r, "good", OP(GETATTR) | OP(LSEEK)),
+		 -EOPNOTSUPP);
+}
+
+KTEST(ioctl_open, copy_needs_read_and_write)
+{
+	uint64_t mask = OP(GETATTR) | OP(COPY_FILE_RANGE);
+
+	CHECK_EQ(raw_backing_path(r, "good", mask), -EOPNOTSUPP);
+	CHECK_EQ(raw_backing_path(r, "good", mask | OP(READ)), -EOPNOTSUPP);
+	CHECK_EQ(raw_backing_path(r, "good", mask | OP(WRITE)), -EOPNOTSUPP);
+}
+
+/* A link of procfs leads anywhere: nobody could read it for the caller */
+KTEST(ioctl_open, magic_link)
+{
+	int fd = (int)CHECK_OK(open("/proc/self/exe",
+				    O_PATH | O_NOFOLLOW | O_CLOEXEC));
+
+	CHECK_EQ(raw_backing_open(r->fd, fd, r->supported), -EOPNOTSUPP);
+	close(fd);
+}
+
 /* Every bit that the kernel says it has can be had with what it depends on */
 KTEST(ioctl_open, each_bit)
 {

@@ -2,7 +2,8 @@
 /*
  * ktest.c - runs the cases and prints TAP
  *
- * fusept-ktest [--list] [CASE...]; a CASE is a name, a group or a pattern.
+ * fusept-ktest [--list | --first NUMBER] [CASE...]; a CASE is a name, a group or a
+ * pattern; numbers of results begin at NUMBER. The plan is printed by run.sh.
  * TEST_DIR is the folder for the trees (default: /tmp).
  */
 #include <fcntl.h>
@@ -202,23 +203,22 @@ static int run_case(const struct ktest_case *kc, int number)
 	return 0;
 }
 
-int main(int argc, char **argv)
+static int list_cases(int n, char **patterns)
 {
-	bool list = argc > 1 && !strcmp(argv[1], "--list");
-	int skip = list ? 2 : 1, n = 0, passed = 0, skipped = 0;
-
-	setvbuf(stdout, NULL, _IOLBF, 0);
-	if (!list)
-		connections = frame_prepare(sizeof(*connections));
-	for (struct ktest_case *kc = first; kc; kc = kc->next) {
-		if (!wanted(kc, argc - skip, argv + skip))
-			continue;
-		n++;
-		if (list) {
+	for (struct ktest_case *kc = first; kc; kc = kc->next)
+		if (wanted(kc, n, patterns))
 			puts(kc->name);
+	return EXIT_SUCCESS;
+}
+
+static int run_cases(int number, int n, char **patterns)
+{
+	int start = number, passed = 0, skipped = 0, failed;
+
+	for (struct ktest_case *kc = first; kc; kc = kc->next) {
+		if (!wanted(kc, n, patterns))
 			continue;
-		}
-		switch (run_case(kc, n)) {
+		switch (run_case(kc, number++)) {
 		case 1:
 			passed++;
 			break;
@@ -227,10 +227,23 @@ int main(int argc, char **argv)
 			break;
 		}
 	}
-	if (list)
-		return EXIT_SUCCESS;
-	printf("1..%d\n", n);
-	printf("# %d passed, %d failed, %d skipped\n", passed,
-	       n - passed - skipped, skipped);
-	return n && passed + skipped == n ? EXIT_SUCCESS : EXIT_FAILURE;
+	failed = number - start - passed - skipped;
+	printf("# %d passed, %d failed, %d skipped\n", passed, failed, skipped);
+	return number > start && !failed ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int main(int argc, char **argv)
+{
+	int number = 1;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (argc > 1 && !strcmp(argv[1], "--list"))
+		return list_cases(argc - 2, argv + 2);
+	if (argc > 2 && !strcmp(argv[1], "--first")) {
+		number = atoi(argv[2]);
+		argc -= 2;
+		argv += 2;
+	}
+	connections = frame_prepare(sizeof(*connections));
+	return run_cases(number, argc - 1, argv + 1);
 }

@@ -65,14 +65,32 @@ int raw_backing_path(struct raw *r, const char *name, uint64_t ops)
 	return id;
 }
 
+static const struct {
+	uint64_t op;
+	uint64_t needs;
+} dependencies[] = {
+	{ OP(OPEN), OP(RELEASE) },
+	{ OP(OPENDIR), OP(RELEASEDIR) },
+	{ OP(LSEEK), OP(READ) },
+	{ OP(COPY_FILE_RANGE), OP(READ) | OP(WRITE) },
+};
+
+enum { N_DEPENDENCIES = sizeof(dependencies) / sizeof(*dependencies) };
+
 /* Adds what the bits of a mask depend on */
 uint64_t raw_complete(uint64_t ops)
 {
-	if (ops)
-		ops |= OP(GETATTR);
-	if (ops & OP(OPEN))
-		ops |= OP(RELEASE);
-	if (ops & OP(OPENDIR))
-		ops |= OP(RELEASEDIR);
-	return ops;
+	for (int i = 0; i < N_DEPENDENCIES; i++)
+		if (ops & dependencies[i].op)
+			ops |= dependencies[i].needs;
+	return ops ? ops | OP(GETATTR) : 0;
+}
+
+/* Takes away the bits that depend on what is not there */
+uint64_t raw_prune(uint64_t ops)
+{
+	for (int i = 0; i < N_DEPENDENCIES; i++)
+		if (dependencies[i].needs & ~ops)
+			ops &= ~dependencies[i].op;
+	return ops & OP(GETATTR) ? ops : 0;
 }

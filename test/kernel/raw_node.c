@@ -79,13 +79,15 @@ int raw_node_attach(struct raw *r, struct raw_node *n, uint64_t ops)
 {
 	int id;
 
-	ops &= r->supported;
+	ops = raw_prune(ops & r->supported);
 	if (!ops || n->backing_id > 0)
 		return n->backing_id;
 	id = raw_backing_open(r->fd, n->fd, ops);
 	if (id > 0) {
 		n->backing_id = id;
 		n->ops = ops;
+	} else {
+		atomic_store(&r->attach_errno, -id);
 	}
 	return id;
 }

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* raw_wait.c - wait for what the server has seen; its counters */
+#include <dirent.h>
 #include <errno.h>
 #include <linux/futex.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -119,6 +121,37 @@ void raw_barrier(struct raw *r)
 		 atomic_fetch_add(&serial, 1));
 	CHECK_ERRNO(access(path, F_OK), ENOENT);
 	CHECK(raw_wait_count(r, FUSE_LOOKUP, before + 1));
+}
+
+/* One name in the root, and all below it: as a daemon does whose tree has changed */
+static void invalidate(struct raw *r, const char *name)
+{
+	struct fuse_notify_inval_entry_out arg = {
+		.parent = FUSE_ROOT_ID, .namelen = (uint32_t)strlen(name),
+	};
+	struct fuse_out_header h = { .error = FUSE_NOTIFY_INVAL_ENTRY };
+	struct iovec iov[] = {
+		{ .iov_base = &h, .iov_len = sizeof(h) },
+		{ .iov_base = &arg, .iov_len = sizeof(arg) },
+		{ .iov_base = (void *)name, .iov_len = arg.namelen + 1 },
+	};
+
+	h.len = (uint32_t)(sizeof(h) + sizeof(arg) + arg.namelen + 1);
+	/* a name that is not cached is as good */
+	if (writev(r->fd, iov, 3) < 0)
+		CHECK_EQ(errno, ENOENT);
+}
+
+/* Makes the kernel let go of every name and inode that nobody uses */
+void raw_let_go(struct raw *r)
+{
+	DIR *d = opendir(r->src);
+
+	CHECK(d);
+	for (struct dirent *e = readdir(d); e; e = readdir(d))
+		if (strcmp(e->d_name, ".") && strcmp(e->d_name, ".."))
+			invalidate(r, e->d_name);
+	closedir(d);
 }
 
 void raw_reset(struct raw *r)

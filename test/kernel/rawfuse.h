@@ -38,7 +38,9 @@ typedef int (*raw_handler)(struct raw_req *q);
 typedef int (*raw_after)(struct raw_req *q, int err);
 
 struct raw_options {
-	uint64_t ops;		/* in the mask of every file that is looked up */
+	uint64_t ops;		/* in the mask of every file that is looked up; those
+				 * that the kernel lacks, or that lack another, are
+				 * left out */
 	uint64_t init_drop;	/* INIT flags not to ask for */
 	uint64_t init_add;	/* INIT flags to ask for beyond the usual ones */
 	uint32_t max_stack_depth;	/* 0: 1 */
@@ -100,6 +102,7 @@ struct raw {
 	_Atomic uint64_t total;
 	_Atomic int64_t nlookup;	/* counts handed out less those given back */
 	_Atomic uint64_t held[RAW_OPCODES];	/* request without an answer */
+	_Atomic int attach_errno;	/* of the last file that could not be registered */
 	_Atomic int write_errno;	/* of the last answer that was refused */
 
 	raw_handler before[RAW_OPCODES];
@@ -138,6 +141,7 @@ bool raw_wait_count(struct raw *r, int opcode, uint64_t n);
 bool raw_wait_balance(struct raw *r);
 bool raw_wait_ready(struct raw *r);
 void raw_barrier(struct raw *r);
+void raw_let_go(struct raw *r);
 void raw_reset(struct raw *r);
 uint64_t raw_count(struct raw *r, int opcode);
 const char *raw_opcode_name(int opcode);
@@ -151,6 +155,7 @@ int raw_backing_ops(int dev, uint64_t *ops);
 int raw_ioctl(int dev, unsigned long cmd, void *arg);
 int raw_backing_path(struct raw *r, const char *name, uint64_t ops);
 uint64_t raw_complete(uint64_t ops);
+uint64_t raw_prune(uint64_t ops);
 
 /* raw_node.c: nodes */
 struct raw_node *raw_node_get(struct raw *r, uint64_t nodeid);
