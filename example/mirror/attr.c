@@ -34,8 +34,7 @@ void mirror_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 }
 
 #ifdef HAVE_FUSE_STATX
-void mirror_statx(fuse_req_t req, fuse_ino_t ino, int flags, int mask,
-		  struct fuse_file_info *fi)
+void mirror_statx(fuse_req_t req, fuse_ino_t ino, int flags, int mask, struct fuse_file_info *fi)
 {
 	struct mirror *m = request_begin(req, FUSEPT_STATX);
 	g_auto(held) at = hold(m->nodes, ino);
@@ -44,8 +43,7 @@ void mirror_statx(fuse_req_t req, fuse_ino_t ino, int flags, int mask,
 	(void)fi;
 	if (at.fd < 0)
 		fuse_reply_err(req, -at.fd);
-	else if (statx(at.fd, "", flags | AT_EMPTY_PATH, (unsigned int)mask,
-		       &st) < 0)
+	else if (statx(at.fd, "", flags | AT_EMPTY_PATH, (unsigned int)mask, &st) < 0)
 		fuse_reply_err(req, errno);
 	else
 		fuse_reply_statx(req, 0, &st, m->opt.attr_timeout);
@@ -73,10 +71,9 @@ static int set_size(int fd, off_t size, const struct fuse_file_info *fi)
 	return truncate(fd_path(fd).text, size);
 }
 
-static struct timespec time_to_set(const struct timespec *at, int to_set,
-				   int given, int now)
+static struct timespec time_to_set(const struct timespec *at, int to_set, int given, int now)
 {
-	struct timespec time = { .tv_nsec = UTIME_OMIT };
+	struct timespec time = {.tv_nsec = UTIME_OMIT};
 
 	if (to_set & now)
 		time.tv_nsec = UTIME_NOW;
@@ -88,18 +85,15 @@ static struct timespec time_to_set(const struct timespec *at, int to_set,
 static int set_times(int fd, const struct stat *attr, int to_set)
 {
 	struct timespec times[2] = {
-		time_to_set(&attr->st_atim, to_set, FUSE_SET_ATTR_ATIME,
-			    FUSE_SET_ATTR_ATIME_NOW),
-		time_to_set(&attr->st_mtim, to_set, FUSE_SET_ATTR_MTIME,
-			    FUSE_SET_ATTR_MTIME_NOW),
+		time_to_set(&attr->st_atim, to_set, FUSE_SET_ATTR_ATIME, FUSE_SET_ATTR_ATIME_NOW),
+		time_to_set(&attr->st_mtim, to_set, FUSE_SET_ATTR_MTIME, FUSE_SET_ATTR_MTIME_NOW),
 	};
 
 	return utimensat(AT_FDCWD, fd_path(fd).text, times, 0);
 }
 
 /* The order is chown before chmod: chown takes suid and sgid away. */
-static int set_all(int fd, const struct stat *attr, int to_set,
-		   const struct fuse_file_info *fi)
+static int set_all(int fd, const struct stat *attr, int to_set, const struct fuse_file_info *fi)
 {
 	const int owner = FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID;
 	const int times = FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME;
@@ -115,8 +109,8 @@ static int set_all(int fd, const struct stat *attr, int to_set,
 	return 0;
 }
 
-void mirror_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr,
-		    int to_set, struct fuse_file_info *fi)
+void mirror_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
+		    struct fuse_file_info *fi)
 {
 	struct mirror *m = request_begin(req, FUSEPT_SETATTR);
 	g_auto(held) at = hold(m->nodes, ino);

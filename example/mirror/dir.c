@@ -13,8 +13,8 @@
 struct dir {
 	GMutex lock;
 	DIR *stream;
-	off_t offset;			/* of the next entry */
-	struct dirent *next;		/* read already, did not fit */
+	off_t offset;	     /* of the next entry */
+	struct dirent *next; /* read already, did not fit */
 };
 
 static void dir_free(struct dir *dir)
@@ -32,8 +32,7 @@ static int dir_open(struct mirror *m, fuse_ino_t ino, struct dir **out)
 	int fd = at.fd;
 
 	if (fd >= 0)
-		fd = nodes_openat(m->nodes, at.fd, ".", O_RDONLY | O_DIRECTORY,
-				  0);
+		fd = nodes_openat(m->nodes, at.fd, ".", O_RDONLY | O_DIRECTORY, 0);
 	if (fd < 0)
 		return fd;
 	dir = g_new0(struct dir, 1);
@@ -49,8 +48,8 @@ static int dir_open(struct mirror *m, fuse_ino_t ino, struct dir **out)
 }
 
 /* The directory of a request, and whether it is opened for this request. */
-static int dir_of(struct mirror *m, fuse_ino_t ino,
-		  const struct fuse_file_info *fi, struct dir **out)
+static int dir_of(struct mirror *m, fuse_ino_t ino, const struct fuse_file_info *fi,
+		  struct dir **out)
 {
 	*out = (struct dir *)(uintptr_t)fi->fh;
 	return *out ? 0 : dir_open(m, ino, out);
@@ -81,8 +80,7 @@ void mirror_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		dir_free(dir);
 }
 
-void mirror_releasedir(fuse_req_t req, fuse_ino_t ino,
-		       struct fuse_file_info *fi)
+void mirror_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	(void)ino;
 	request_begin(req, FUSEPT_RELEASEDIR);
@@ -91,8 +89,7 @@ void mirror_releasedir(fuse_req_t req, fuse_ino_t ino,
 	fuse_reply_err(req, 0);
 }
 
-void mirror_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync,
-		     struct fuse_file_info *fi)
+void mirror_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
 {
 	struct mirror *m = request_begin(req, FUSEPT_FSYNCDIR);
 	struct dir *dir;
@@ -117,7 +114,7 @@ struct listing {
 	char *buf;
 	size_t size, used;
 	gboolean plus;
-	GPtrArray *nodes;		/* looked up by entries of the reply */
+	GPtrArray *nodes; /* looked up by entries of the reply */
 };
 
 /* What READDIR says of an entry; node id 0: its name only. */
@@ -138,11 +135,10 @@ static struct node *entry_plus(struct listing *list, const struct dirent *de,
 {
 	struct entry entry;
 
-	if (!list->plus || pass_entries(list->m) ||
-	    !strcmp(de->d_name, ".") || !strcmp(de->d_name, ".."))
+	if (!list->plus || pass_entries(list->m) || !strcmp(de->d_name, ".") ||
+	    !strcmp(de->d_name, ".."))
 		return NULL;
-	if (entry_from_name(list->m, dirfd(list->dir->stream), de->d_name,
-			    &entry))
+	if (entry_from_name(list->m, dirfd(list->dir->stream), de->d_name, &entry))
 		return NULL;
 	*e = entry.e;
 	return entry.node;
@@ -153,10 +149,8 @@ static size_t entry_put(struct listing *list, const struct dirent *de,
 			const struct fuse_entry_param *e, char *at, size_t left)
 {
 	if (list->plus)
-		return fuse_add_direntry_plus(list->req, at, left, de->d_name,
-					      e, de->d_off);
-	return fuse_add_direntry(list->req, at, left, de->d_name, &e->attr,
-				 de->d_off);
+		return fuse_add_direntry_plus(list->req, at, left, de->d_name, e, de->d_off);
+	return fuse_add_direntry(list->req, at, left, de->d_name, &e->attr, de->d_off);
 }
 
 /* Adds an entry; FALSE: it does not fit. */
@@ -220,14 +214,17 @@ static void listing_reply(struct listing *list, off_t off)
 		listing_undo(list);
 }
 
-static void read_entries(fuse_req_t req, struct mirror *m, fuse_ino_t ino,
-			 size_t size, off_t off, struct fuse_file_info *fi,
-			 gboolean plus)
+static void read_entries(fuse_req_t req, struct mirror *m, fuse_ino_t ino, size_t size, off_t off,
+			 struct fuse_file_info *fi, gboolean plus)
 {
 	g_autoptr(GPtrArray) nodes = g_ptr_array_new();
 	g_autofree char *buf = g_try_malloc(size);
 	struct listing list = {
-		.req = req, .m = m, .buf = buf, .size = size, .plus = plus,
+		.req = req,
+		.m = m,
+		.buf = buf,
+		.size = size,
+		.plus = plus,
 		.nodes = nodes,
 	};
 	int err = buf ? dir_of(m, ino, fi, &list.dir) : -ENOMEM;
@@ -248,8 +245,8 @@ void mirror_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 	read_entries(req, m, ino, size, off, fi, FALSE);
 }
 
-void mirror_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size,
-			off_t off, struct fuse_file_info *fi)
+void mirror_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+			struct fuse_file_info *fi)
 {
 	struct mirror *m = request_begin(req, FUSEPT_READDIRPLUS);
 

@@ -13,8 +13,7 @@ static gboolean is_own_mount(struct mirror *m, int fd)
 {
 	struct statx st;
 
-	if (!m->guard ||
-	    statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, 0, &st) < 0)
+	if (!m->guard || statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, 0, &st) < 0)
 		return FALSE;
 	return makedev(st.stx_dev_major, st.stx_dev_minor) == m->own_dev;
 }
@@ -53,8 +52,7 @@ int entry_from_fd(struct mirror *m, int fd, struct entry *out)
 	return -ELOOP;
 }
 
-int entry_from_name(struct mirror *m, int dirfd, const char *name,
-		    struct entry *out)
+int entry_from_name(struct mirror *m, int dirfd, const char *name, struct entry *out)
 {
 	int fd = nodes_openat(m->nodes, dirfd, name, O_PATH | O_NOFOLLOW, 0);
 
@@ -73,8 +71,7 @@ void entry_undo(struct mirror *m, struct entry *entry)
  * Answers with the entry, or with the error. A reply that the kernel does not
  * take (the caller was interrupted) counts no lookup.
  */
-void entry_reply(fuse_req_t req, struct mirror *m, int err,
-		 struct entry *entry)
+void entry_reply(fuse_req_t req, struct mirror *m, int err, struct entry *entry)
 {
 	if (err) {
 		fuse_reply_err(req, -err);

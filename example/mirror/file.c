@@ -13,12 +13,10 @@
 /* Of the caller's flags, those that concern a descriptor of ours. */
 static int flags_below(int flags)
 {
-	return flags & (O_ACCMODE | O_APPEND | O_TRUNC | O_SYNC | O_DSYNC |
-			O_NOATIME);
+	return flags & (O_ACCMODE | O_APPEND | O_TRUNC | O_SYNC | O_DSYNC | O_NOATIME);
 }
 
-static void open_keep(struct mirror *m, struct node *node, int fd,
-		      struct fuse_file_info *fi)
+static void open_keep(struct mirror *m, struct node *node, int fd, struct fuse_file_info *fi)
 {
 	fi->fh = 0;
 	if (pass_has(m, node, FUSEPT_RELEASE)) {
@@ -30,8 +28,7 @@ static void open_keep(struct mirror *m, struct node *node, int fd,
 }
 
 /* Undoes open_keep() and pass_open(). */
-static void open_drop(struct mirror *m, struct node *node,
-		      const struct fuse_file_info *fi)
+static void open_drop(struct mirror *m, struct node *node, const struct fuse_file_info *fi)
 {
 	if (!fi->fh)
 		return;
@@ -77,30 +74,27 @@ void mirror_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
  * a moment ago, the caller's permission to open it has not been checked:
  * ESTALE makes the kernel look again, and then ask for OPEN.
  */
-static int create_in(struct mirror *m, fuse_req_t req, int dirfd,
-		     const char *name, mode_t mode, int flags)
+static int create_in(struct mirror *m, fuse_req_t req, int dirfd, const char *name, mode_t mode,
+		     int flags)
 {
 	int fd, err = caller_become(m, req, TRUE);
 
 	if (err)
 		return err;
-	fd = nodes_openat(m->nodes, dirfd, name,
-			  flags_below(flags) | O_CREAT | O_EXCL, mode);
+	fd = nodes_openat(m->nodes, dirfd, name, flags_below(flags) | O_CREAT | O_EXCL, mode);
 	caller_leave(m);
 	if (fd == -EEXIST && !(flags & O_EXCL))
 		return -ESTALE;
 	return fd;
 }
 
-static int tmpfile_in(struct mirror *m, fuse_req_t req, int dirfd, mode_t mode,
-		      int flags)
+static int tmpfile_in(struct mirror *m, fuse_req_t req, int dirfd, mode_t mode, int flags)
 {
 	int fd, err = caller_become(m, req, TRUE);
 
 	if (err)
 		return err;
-	fd = nodes_openat(m->nodes, dirfd, ".",
-			  flags_below(flags) | (flags & O_EXCL) | O_TMPFILE,
+	fd = nodes_openat(m->nodes, dirfd, ".", flags_below(flags) | (flags & O_EXCL) | O_TMPFILE,
 			  mode);
 	caller_leave(m);
 	return fd;
@@ -118,8 +112,7 @@ static int created_entry(struct mirror *m, int fd, struct entry *entry)
 }
 
 /* Answers CREATE or TMPFILE with the open file @fd, or the error it is. */
-static void created_reply(fuse_req_t req, struct mirror *m, int fd,
-			  struct fuse_file_info *fi)
+static void created_reply(fuse_req_t req, struct mirror *m, int fd, struct fuse_file_info *fi)
 {
 	struct fusept_backing *backing;
 	struct entry entry;
@@ -140,8 +133,8 @@ static void created_reply(fuse_req_t req, struct mirror *m, int fd,
 	node_put(m->nodes, entry.node);
 }
 
-void mirror_create(fuse_req_t req, fuse_ino_t parent, const char *name,
-		   mode_t mode, struct fuse_file_info *fi)
+void mirror_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+		   struct fuse_file_info *fi)
 {
 	struct mirror *m = request_begin(req, FUSEPT_CREATE);
 	g_auto(held) dir = hold(m->nodes, parent);
@@ -152,8 +145,7 @@ void mirror_create(fuse_req_t req, fuse_ino_t parent, const char *name,
 	created_reply(req, m, fd, fi);
 }
 
-void mirror_tmpfile(fuse_req_t req, fuse_ino_t parent, mode_t mode,
-		    struct fuse_file_info *fi)
+void mirror_tmpfile(fuse_req_t req, fuse_ino_t parent, mode_t mode, struct fuse_file_info *fi)
 {
 	struct mirror *m = request_begin(req, FUSEPT_TMPFILE);
 	g_auto(held) dir = hold(m->nodes, parent);

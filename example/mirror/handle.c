@@ -12,13 +12,13 @@
 
 struct source_fs {
 	dev_t dev;
-	unsigned int nodes;		/* in it; the last one closes fd */
-	int fd;				/* a directory of it, or -1 */
-	gboolean works;			/* files can be opened by handle */
+	unsigned int nodes; /* in it; the last one closes fd */
+	int fd;		    /* a directory of it, or -1 */
+	gboolean works;	    /* files can be opened by handle */
 };
 
 struct handles {
-	GHashTable *by_dev;		/* of struct source_fs */
+	GHashTable *by_dev; /* of struct source_fs */
 };
 
 struct handle_room {
@@ -39,8 +39,7 @@ struct handles *handles_new(void)
 {
 	struct handles *handles = g_new0(struct handles, 1);
 
-	handles->by_dev = g_hash_table_new_full(g_int64_hash, g_int64_equal,
-						NULL, source_fs_free);
+	handles->by_dev = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, source_fs_free);
 	return handles;
 }
 
@@ -55,8 +54,7 @@ static int handle_read(int fd, struct handle_room *room)
 	int mount_id;
 
 	room->head.handle_bytes = sizeof(room->bytes);
-	if (name_to_handle_at(fd, "", &room->head, &mount_id,
-			      AT_EMPTY_PATH) < 0)
+	if (name_to_handle_at(fd, "", &room->head, &mount_id, AT_EMPTY_PATH) < 0)
 		return -errno;
 	return 0;
 }
@@ -95,8 +93,7 @@ static void source_fs_open(struct source_fs *fs, int dirfd)
 	fs->fd = -1;
 }
 
-struct source_fs *handles_join(struct handles *handles, const struct stat *st,
-			       int fd)
+struct source_fs *handles_join(struct handles *handles, const struct stat *st, int fd)
 {
 	struct source_fs *fs;
 
@@ -144,8 +141,7 @@ gboolean handle_same(const struct node *node, int fd)
 {
 	struct handle_room room;
 
-	if (handle_read(fd, &room) ||
-	    room.head.handle_type != node->handle->handle_type ||
+	if (handle_read(fd, &room) || room.head.handle_type != node->handle->handle_type ||
 	    room.head.handle_bytes != node->handle->handle_bytes)
 		return FALSE;
 	return !memcmp(&room, node->handle, handle_size(&room.head));
@@ -154,8 +150,7 @@ gboolean handle_same(const struct node *node, int fd)
 /* An O_PATH descriptor of the node's file, or -errno (-ESTALE: it is gone). */
 int handle_open(const struct node *node)
 {
-	int fd = open_by_handle_at(node->fs->fd, node->handle,
-				   O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	int fd = open_by_handle_at(node->fs->fd, node->handle, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 
 	return fd < 0 ? -errno : fd;
 }

@@ -4,7 +4,7 @@
 
 /* The file of a request: its handle, or opened for the time of the request. */
 typedef struct opened {
-	int fd;				/* or -errno */
+	int fd; /* or -errno */
 	gboolean ours;
 } opened;
 
@@ -15,10 +15,9 @@ static void opened_clear(opened *file)
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(opened, opened_clear)
 
-static opened file_of(struct mirror *m, fuse_ino_t ino,
-		      const struct fuse_file_info *fi, int flags)
+static opened file_of(struct mirror *m, fuse_ino_t ino, const struct fuse_file_info *fi, int flags)
 {
-	opened file = { .fd = (int)fi->fh };
+	opened file = {.fd = (int)fi->fh};
 
 	if (!fi->fh) {
 		g_auto(held) at = hold(m->nodes, ino);
@@ -31,8 +30,7 @@ static opened file_of(struct mirror *m, fuse_ino_t ino,
 	return file;
 }
 
-void mirror_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
-		 struct fuse_file_info *fi)
+void mirror_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
 {
 	struct mirror *m = request_begin(req, FUSEPT_READ);
 	g_auto(opened) file = file_of(m, ino, fi, O_RDONLY);
@@ -48,8 +46,8 @@ void mirror_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 	fuse_reply_data(req, &data, 0);
 }
 
-void mirror_write_buf(fuse_req_t req, fuse_ino_t ino, struct fuse_bufvec *in,
-		      off_t off, struct fuse_file_info *fi)
+void mirror_write_buf(fuse_req_t req, fuse_ino_t ino, struct fuse_bufvec *in, off_t off,
+		      struct fuse_file_info *fi)
 {
 	struct mirror *m = request_begin(req, FUSEPT_WRITE);
 	int flags = O_WRONLY | (fi->flags & (O_APPEND | O_SYNC | O_DSYNC));
@@ -71,8 +69,7 @@ void mirror_write_buf(fuse_req_t req, fuse_ino_t ino, struct fuse_bufvec *in,
 		fuse_reply_write(req, (size_t)done);
 }
 
-void mirror_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
-		  struct fuse_file_info *fi)
+void mirror_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
 {
 	struct mirror *m = request_begin(req, FUSEPT_FSYNC);
 	g_auto(opened) file = file_of(m, ino, fi, O_RDONLY);
@@ -85,8 +82,8 @@ void mirror_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
 	fuse_reply_err(req, err);
 }
 
-void mirror_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off,
-		      off_t length, struct fuse_file_info *fi)
+void mirror_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t length,
+		      struct fuse_file_info *fi)
 {
 	struct mirror *m = request_begin(req, FUSEPT_FALLOCATE);
 	g_auto(opened) file = file_of(m, ino, fi, O_WRONLY);
@@ -98,8 +95,7 @@ void mirror_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off,
 }
 
 /* Moves the position of a descriptor that nothing uses the position of. */
-void mirror_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
-		  struct fuse_file_info *fi)
+void mirror_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence, struct fuse_file_info *fi)
 {
 	struct mirror *m = request_begin(req, FUSEPT_LSEEK);
 	g_auto(opened) file = file_of(m, ino, fi, O_RDONLY);
@@ -117,9 +113,8 @@ void mirror_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
 }
 
 void mirror_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
-			    struct fuse_file_info *fi_in, fuse_ino_t ino_out,
-			    off_t off_out, struct fuse_file_info *fi_out,
-			    size_t len, int flags)
+			    struct fuse_file_info *fi_in, fuse_ino_t ino_out, off_t off_out,
+			    struct fuse_file_info *fi_out, size_t len, int flags)
 {
 	struct mirror *m = request_begin(req, FUSEPT_COPY_FILE_RANGE);
 	g_auto(opened) in = file_of(m, ino_in, fi_in, O_RDONLY);
@@ -130,8 +125,7 @@ void mirror_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
 		fuse_reply_err(req, in.fd < 0 ? -in.fd : -out.fd);
 		return;
 	}
-	done = copy_file_range(in.fd, &off_in, out.fd, &off_out, len,
-			       (unsigned int)flags);
+	done = copy_file_range(in.fd, &off_in, out.fd, &off_out, len, (unsigned int)flags);
 	if (done < 0)
 		fuse_reply_err(req, errno);
 	else

@@ -43,8 +43,7 @@ void mirror_forget(fuse_req_t req, fuse_ino_t ino, uint64_t nlookup)
 	fuse_reply_none(req);
 }
 
-void mirror_forget_multi(fuse_req_t req, size_t count,
-			 struct fuse_forget_data *forgets)
+void mirror_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets)
 {
 	struct mirror *m = request_begin(req, STATS_BATCH_FORGET);
 

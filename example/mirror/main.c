@@ -46,13 +46,13 @@ static int open_source(struct mirror *m)
 	int err, fd = open(m->opt.source, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd < 0) {
-		complain("SOURCE %s: %s; expected a directory", m->opt.source,
-			 strerror(errno));
+		complain("SOURCE %s: %s; expected a directory", m->opt.source, strerror(errno));
 		return -errno;
 	}
 	if (access(fd_path(fd).text, F_OK) < 0) {
 		complain("/proc/self/fd: %s; expected proc to be mounted at "
-			 "/proc", strerror(errno));
+			 "/proc",
+			 strerror(errno));
 		close(fd);
 		return -ENOENT;
 	}
@@ -72,8 +72,7 @@ static gboolean is_below(const char *path, const char *top)
 
 	if (!strcmp(top, "/"))
 		return TRUE;
-	return !strncmp(path, top, length) &&
-	       (path[length] == '\0' || path[length] == '/');
+	return !strncmp(path, top, length) && (path[length] == '\0' || path[length] == '/');
 }
 
 /* The mount's device number, without asking the file system: that is us. */
@@ -82,8 +81,7 @@ static void learn_own_mount(struct mirror *m)
 	int fd = open(m->opt.mountpoint, O_PATH | O_CLOEXEC);
 	struct statx st;
 
-	if (fd >= 0 &&
-	    !statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, 0, &st)) {
+	if (fd >= 0 && !statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, 0, &st)) {
 		m->own_dev = makedev(st.stx_dev_major, st.stx_dev_minor);
 		m->guard = is_below(m->opt.mountpoint, m->opt.source);
 	}
@@ -130,8 +128,7 @@ static int begin_passing(struct mirror *m)
 		return 0;
 	err = fusept_session_new(m->se, &options, &m->session);
 	if (err) {
-		mirror_complain(m, "the connection to the kernel failed: %s",
-				strerror(-err));
+		mirror_complain(m, "the connection to the kernel failed: %s", strerror(-err));
 		return err;
 	}
 	pass_begin(m);
@@ -146,8 +143,7 @@ static int serve(struct mirror *m)
 
 	if (!result) {
 		reporter = reporter_start(m);
-		result = m->opt.singlethread ? fuse_session_loop(m->se) :
-					       loop_threads(m);
+		result = m->opt.singlethread ? fuse_session_loop(m->se) : loop_threads(m);
 	}
 	reporter_stop(reporter);
 	mirror_report(m);
@@ -162,7 +158,8 @@ static int mount_and_serve(struct mirror *m)
 
 	if (fuse_session_mount(m->se, m->opt.mountpoint)) {
 		complain("can't mount on %s; expected an empty directory and "
-			 "the right to mount on it", m->opt.mountpoint);
+			 "the right to mount on it",
+			 m->opt.mountpoint);
 		return -EPERM;
 	}
 	learn_own_mount(m);
@@ -200,7 +197,7 @@ static int run(struct mirror *m, struct fuse_args *args)
 int main(int argc, char *argv[])
 {
 	struct fuse_args args = FUSE_ARGS_INIT(argc, argv);
-	struct mirror m = { .stats = stats_new() };
+	struct mirror m = {.stats = stats_new()};
 	enum options_result options = OPTIONS_BAD;
 	int result = 0;
 

@@ -29,19 +29,19 @@
 struct mirror {
 	struct options opt;
 	struct fuse_session *se;
-	struct fusept_session *session;	/* NULL: nothing is asked of the kernel */
+	struct fusept_session *session; /* NULL: nothing is asked of the kernel */
 	struct nodes *nodes;
 	struct stats *stats;
-	dev_t own_dev;			/* st_dev of our own mount */
-	gboolean guard;			/* our own mount may be met below SOURCE */
-	gboolean owners;		/* we can make files for other users */
-	gboolean daemon;		/* nobody reads stderr */
+	dev_t own_dev;	 /* st_dev of our own mount */
+	gboolean guard;	 /* our own mount may be met below SOURCE */
+	gboolean owners; /* we can make files for other users */
+	gboolean daemon; /* nobody reads stderr */
 };
 
 /* A new name for a file, on its way to the kernel. */
 struct entry {
 	struct fuse_entry_param e;
-	struct node *node;		/* held; has the lookup of this reply */
+	struct node *node; /* held; has the lookup of this reply */
 };
 
 /* ---- request.c: what every request begins with, and the connection ---- */
@@ -56,8 +56,7 @@ void reporter_stop(struct reporter *reporter);
 /* Prints and writes the counts. */
 void mirror_report(struct mirror *m);
 /* What is wrong: on stderr, or in the system's log once it is a daemon. */
-void mirror_complain(struct mirror *m, const char *format, ...)
-	G_GNUC_PRINTF(2, 3);
+void mirror_complain(struct mirror *m, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 /* ---- pass.c: what is handed to the kernel ---- */
 struct fusept_backing *pass_entry(struct mirror *m, struct node *node);
@@ -75,81 +74,64 @@ void caller_leave(struct mirror *m);
 
 /* ---- entry.c ---- */
 int entry_from_fd(struct mirror *m, int fd, struct entry *out);
-int entry_from_name(struct mirror *m, int dirfd, const char *name,
-		    struct entry *out);
+int entry_from_name(struct mirror *m, int dirfd, const char *name, struct entry *out);
 void entry_undo(struct mirror *m, struct entry *entry);
-void entry_reply(fuse_req_t req, struct mirror *m, int err,
-		 struct entry *entry);
+void entry_reply(fuse_req_t req, struct mirror *m, int err, struct entry *entry);
 
 /* ---- the operations, a family a room; ops.c has the table of them ---- */
 extern const struct fuse_lowlevel_ops mirror_ops;
 
 void mirror_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);
 void mirror_forget(fuse_req_t req, fuse_ino_t ino, uint64_t nlookup);
-void mirror_forget_multi(fuse_req_t req, size_t count,
-			 struct fuse_forget_data *forgets);
+void mirror_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets);
 
 void mirror_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
-void mirror_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr,
-		    int to_set, struct fuse_file_info *fi);
+void mirror_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
+		    struct fuse_file_info *fi);
 void mirror_readlink(fuse_req_t req, fuse_ino_t ino);
 void mirror_statfs(fuse_req_t req, fuse_ino_t ino);
 #ifdef HAVE_FUSE_STATX
-void mirror_statx(fuse_req_t req, fuse_ino_t ino, int flags, int mask,
-		  struct fuse_file_info *fi);
+void mirror_statx(fuse_req_t req, fuse_ino_t ino, int flags, int mask, struct fuse_file_info *fi);
 #endif
 
-void mirror_mknod(fuse_req_t req, fuse_ino_t parent, const char *name,
-		  mode_t mode, dev_t rdev);
-void mirror_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name,
-		  mode_t mode);
-void mirror_symlink(fuse_req_t req, const char *target, fuse_ino_t parent,
-		    const char *name);
-void mirror_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t newparent,
-		 const char *newname);
+void mirror_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t rdev);
+void mirror_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode);
+void mirror_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name);
+void mirror_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t newparent, const char *newname);
 void mirror_unlink(fuse_req_t req, fuse_ino_t parent, const char *name);
 void mirror_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name);
-void mirror_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
-		   fuse_ino_t newparent, const char *newname,
-		   unsigned int flags);
+void mirror_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t newparent,
+		   const char *newname, unsigned int flags);
 
 void mirror_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
-void mirror_create(fuse_req_t req, fuse_ino_t parent, const char *name,
-		   mode_t mode, struct fuse_file_info *fi);
-void mirror_tmpfile(fuse_req_t req, fuse_ino_t parent, mode_t mode,
-		    struct fuse_file_info *fi);
+void mirror_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+		   struct fuse_file_info *fi);
+void mirror_tmpfile(fuse_req_t req, fuse_ino_t parent, mode_t mode, struct fuse_file_info *fi);
 void mirror_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void mirror_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 
-void mirror_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
-		 struct fuse_file_info *fi);
-void mirror_write_buf(fuse_req_t req, fuse_ino_t ino, struct fuse_bufvec *in,
-		      off_t off, struct fuse_file_info *fi);
-void mirror_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
-		  struct fuse_file_info *fi);
-void mirror_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off,
-		      off_t length, struct fuse_file_info *fi);
-void mirror_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
-		  struct fuse_file_info *fi);
+void mirror_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi);
+void mirror_write_buf(fuse_req_t req, fuse_ino_t ino, struct fuse_bufvec *in, off_t off,
+		      struct fuse_file_info *fi);
+void mirror_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi);
+void mirror_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t length,
+		      struct fuse_file_info *fi);
+void mirror_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence, struct fuse_file_info *fi);
 void mirror_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
-			    struct fuse_file_info *fi_in, fuse_ino_t ino_out,
-			    off_t off_out, struct fuse_file_info *fi_out,
-			    size_t len, int flags);
+			    struct fuse_file_info *fi_in, fuse_ino_t ino_out, off_t off_out,
+			    struct fuse_file_info *fi_out, size_t len, int flags);
 
 void mirror_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void mirror_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		    struct fuse_file_info *fi);
-void mirror_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size,
-			off_t off, struct fuse_file_info *fi);
-void mirror_releasedir(fuse_req_t req, fuse_ino_t ino,
-		       struct fuse_file_info *fi);
-void mirror_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync,
-		     struct fuse_file_info *fi);
+void mirror_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+			struct fuse_file_info *fi);
+void mirror_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void mirror_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi);
 
-void mirror_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
-		     const char *value, size_t size, int flags);
-void mirror_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
-		     size_t size);
+void mirror_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value,
+		     size_t size, int flags);
+void mirror_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size);
 void mirror_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size);
 void mirror_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name);
 

@@ -2,14 +2,14 @@
 /* MKNOD, MKDIR, SYMLINK, LINK, UNLINK, RMDIR and RENAME. */
 #include "mirror.h"
 
-#include <stdio.h>		/* renameat2() */
+#include <stdio.h> /* renameat2() */
 
 /* What is to be made: the arguments of one of three system calls. */
 struct making {
 	const char *name;
-	mode_t mode;			/* with the type */
+	mode_t mode; /* with the type */
 	dev_t rdev;
-	const char *target;		/* of a symbolic link */
+	const char *target; /* of a symbolic link */
 };
 
 static int make_in(int dirfd, const struct making *what)
@@ -21,8 +21,7 @@ static int make_in(int dirfd, const struct making *what)
 	return mknodat(dirfd, what->name, what->mode, what->rdev);
 }
 
-static int make_as_caller(struct mirror *m, fuse_req_t req, int dirfd,
-			  const struct making *what)
+static int make_as_caller(struct mirror *m, fuse_req_t req, int dirfd, const struct making *what)
 {
 	int err = caller_become(m, req, !what->target);
 
@@ -47,41 +46,36 @@ static void make_and_reply(fuse_req_t req, struct mirror *m, fuse_ino_t parent,
 	entry_reply(req, m, err, &entry);
 }
 
-void mirror_mknod(fuse_req_t req, fuse_ino_t parent, const char *name,
-		  mode_t mode, dev_t rdev)
+void mirror_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t rdev)
 {
 	struct mirror *m = request_begin(req, FUSEPT_MKNOD);
-	struct making what = { .name = name, .mode = mode, .rdev = rdev };
+	struct making what = {.name = name, .mode = mode, .rdev = rdev};
 
 	make_and_reply(req, m, parent, &what);
 }
 
-void mirror_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name,
-		  mode_t mode)
+void mirror_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 {
 	struct mirror *m = request_begin(req, FUSEPT_MKDIR);
-	struct making what = { .name = name, .mode = mode | S_IFDIR };
+	struct making what = {.name = name, .mode = mode | S_IFDIR};
 
 	make_and_reply(req, m, parent, &what);
 }
 
-void mirror_symlink(fuse_req_t req, const char *target, fuse_ino_t parent,
-		    const char *name)
+void mirror_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name)
 {
 	struct mirror *m = request_begin(req, FUSEPT_SYMLINK);
-	struct making what = { .name = name, .target = target };
+	struct making what = {.name = name, .target = target};
 
 	make_and_reply(req, m, parent, &what);
 }
 
 /* The entry is that of the file itself: its new name may be another's by now. */
-static int link_to(struct mirror *m, int fd, int dirfd, const char *name,
-		   struct entry *entry)
+static int link_to(struct mirror *m, int fd, int dirfd, const char *name, struct entry *entry)
 {
 	int again;
 
-	if (linkat(AT_FDCWD, fd_path(fd).text, dirfd, name,
-		   AT_SYMLINK_FOLLOW) < 0)
+	if (linkat(AT_FDCWD, fd_path(fd).text, dirfd, name, AT_SYMLINK_FOLLOW) < 0)
 		return -errno;
 	again = nodes_reopen(m->nodes, fd, O_PATH);
 	if (again < 0)
@@ -89,8 +83,7 @@ static int link_to(struct mirror *m, int fd, int dirfd, const char *name,
 	return entry_from_fd(m, again, entry);
 }
 
-void mirror_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t newparent,
-		 const char *newname)
+void mirror_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t newparent, const char *newname)
 {
 	struct mirror *m = request_begin(req, FUSEPT_LINK);
 	g_auto(held) file = hold(m->nodes, ino);
@@ -107,8 +100,8 @@ void mirror_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t newparent,
 	entry_reply(req, m, err, &entry);
 }
 
-static void remove_name(fuse_req_t req, struct mirror *m, fuse_ino_t parent,
-			const char *name, int flags)
+static void remove_name(fuse_req_t req, struct mirror *m, fuse_ino_t parent, const char *name,
+			int flags)
 {
 	g_auto(held) dir = hold(m->nodes, parent);
 	int err = -dir.fd;
@@ -135,12 +128,10 @@ void mirror_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 }
 
 /* Counted by the name of the operation; flags make the kernel send RENAME2. */
-void mirror_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
-		   fuse_ino_t newparent, const char *newname,
-		   unsigned int flags)
+void mirror_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t newparent,
+		   const char *newname, unsigned int flags)
 {
-	struct mirror *m = request_begin(req, flags ? FUSEPT_RENAME2 :
-						      FUSEPT_RENAME);
+	struct mirror *m = request_begin(req, flags ? FUSEPT_RENAME2 : FUSEPT_RENAME);
 	g_auto(held) from = hold(m->nodes, parent);
 	g_auto(held) to = hold(m->nodes, newparent);
 	int err = 0;

@@ -13,14 +13,14 @@
 
 struct nodes {
 	GMutex lock;
-	GHashTable *table;		/* set of struct node */
-	GQueue lru;			/* idle, may lose their fd; newest first */
+	GHashTable *table; /* set of struct node */
+	GQueue lru;	   /* idle, may lose their fd; newest first */
 	struct handles *handles;
-	unsigned int fds;		/* that nodes have */
+	unsigned int fds; /* that nodes have */
 	unsigned int max_fds;
 	uint64_t generation;
 	struct node *root;
-	gboolean lost;			/* a node was without fd once */
+	gboolean lost; /* a node was without fd once */
 };
 
 static guint node_hash(gconstpointer key)
@@ -40,7 +40,7 @@ static gboolean node_equal(gconstpointer one, gconstpointer other)
 
 static struct node *node_find(struct nodes *nodes, const struct stat *st)
 {
-	struct node key = { .dev = st->st_dev, .ino = st->st_ino };
+	struct node key = {.dev = st->st_dev, .ino = st->st_ino};
 
 	return g_hash_table_lookup(nodes->table, &key);
 }
@@ -249,8 +249,7 @@ void node_put(struct nodes *nodes, struct node *node)
  * number the new one has got: it then loses its place in the table, and the
  * kernel forgets it in time.
  */
-static struct node *node_find_same(struct nodes *nodes, int fd,
-				   const struct stat *st)
+static struct node *node_find_same(struct nodes *nodes, int fd, const struct stat *st)
 {
 	struct node *node = node_find(nodes, st);
 
@@ -260,8 +259,7 @@ static struct node *node_find_same(struct nodes *nodes, int fd,
 	return NULL;
 }
 
-int node_enter(struct nodes *nodes, int fd, const struct stat *st,
-	       struct node **out)
+int node_enter(struct nodes *nodes, int fd, const struct stat *st, struct node **out)
 {
 	struct node *node;
 
@@ -345,8 +343,7 @@ gboolean nodes_make_room(struct nodes *nodes, int err)
 	return closed;
 }
 
-int nodes_openat(struct nodes *nodes, int dirfd, const char *name, int flags,
-		 mode_t mode)
+int nodes_openat(struct nodes *nodes, int dirfd, const char *name, int flags, mode_t mode)
 {
 	int fd;
 
@@ -373,7 +370,7 @@ struct fd_path fd_path(int fd)
 
 held hold(struct nodes *nodes, fuse_ino_t ino)
 {
-	held at = { .nodes = nodes };
+	held at = {.nodes = nodes};
 
 	at.fd = node_get(nodes, ino, &at.node);
 	return at;

@@ -24,19 +24,19 @@ struct source_fs;
 struct node {
 	dev_t dev;
 	ino_t ino;
-	uint64_t generation;		/* tells apart users of one address */
+	uint64_t generation; /* tells apart users of one address */
 
 	/* under the lock of struct nodes */
-	uint64_t nlookup;		/* the kernel's, and open files */
+	uint64_t nlookup; /* the kernel's, and open files */
 	unsigned int users;
-	int fd;				/* O_PATH, or -1: use the handle */
+	int fd; /* O_PATH, or -1: use the handle */
 	gboolean hashed;
-	gboolean pinned;		/* keeps its descriptor */
-	GList lru;			/* data is NULL while not in the list */
+	gboolean pinned; /* keeps its descriptor */
+	GList lru;	 /* data is NULL while not in the list */
 	struct source_fs *fs;
 	struct file_handle *handle;
 
-	GMutex lock;			/* the rest: see pass.c */
+	GMutex lock; /* the rest: see pass.c */
 	struct fusept_backing *backing;
 	gboolean asked;
 	unsigned int opens_passed;
@@ -51,8 +51,7 @@ int node_get(struct nodes *nodes, fuse_ino_t ino, struct node **out);
 void node_put(struct nodes *nodes, struct node *node);
 
 /* The node of a file just looked up; takes @fd; counts a lookup and holds. */
-int node_enter(struct nodes *nodes, int fd, const struct stat *st,
-	       struct node **out);
+int node_enter(struct nodes *nodes, int fd, const struct stat *st, struct node **out);
 /* An open file counts as a lookup too, until node_forget(). */
 void node_keep(struct nodes *nodes, struct node *node);
 void node_forget(struct nodes *nodes, struct node *node, uint64_t nlookup);
@@ -64,8 +63,7 @@ struct node *node_from_ino(struct nodes *nodes, fuse_ino_t ino);
 fuse_ino_t node_to_ino(struct nodes *nodes, struct node *node);
 
 /* openat(2) that makes room when descriptors run out; -errno on failure. */
-int nodes_openat(struct nodes *nodes, int dirfd, const char *name, int flags,
-		 mode_t mode);
+int nodes_openat(struct nodes *nodes, int dirfd, const char *name, int flags, mode_t mode);
 /* Opens the file of an O_PATH descriptor. */
 int nodes_reopen(struct nodes *nodes, int fd, int flags);
 /* Is @err (-errno) a lack of descriptors, and has one been closed now? */
@@ -80,7 +78,7 @@ struct fd_path fd_path(int fd);
 /* A node held until the end of the block: g_auto(held) at = hold(...). */
 typedef struct held {
 	struct nodes *nodes;
-	struct node *node;		/* NULL: not held, fd is -errno */
+	struct node *node; /* NULL: not held, fd is -errno */
 	int fd;
 } held;
 
@@ -98,8 +96,7 @@ struct handles;
 struct handles *handles_new(void);
 void handles_free(struct handles *handles);
 /* The file system that a new node is in, until handles_leave(). */
-struct source_fs *handles_join(struct handles *handles, const struct stat *st,
-			       int fd);
+struct source_fs *handles_join(struct handles *handles, const struct stat *st, int fd);
 void handles_leave(struct handles *handles, struct source_fs *fs);
 int handle_take(struct node *node);
 gboolean handle_same(const struct node *node, int fd);

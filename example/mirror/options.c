@@ -13,48 +13,42 @@
 
 enum { KEY_OPS, KEY_IGNORED };
 
-#define OPTION(text, field) { text, offsetof(struct options, field), 0 }
+#define OPTION(text, field)                              \
+	{                                                \
+		text, offsetof(struct options, field), 0 \
+	}
 
 static const struct fuse_opt specs[] = {
-	OPTION("entry_timeout=%lf", entry_timeout),
-	OPTION("attr_timeout=%lf", attr_timeout),
-	OPTION("negative_timeout=%lf", negative_timeout),
-	OPTION("max_fds=%u", max_fds),
-	OPTION("max_stack_depth=%u", max_stack_depth),
-	OPTION("stats=%s", stats),
+	OPTION("entry_timeout=%lf", entry_timeout), OPTION("attr_timeout=%lf", attr_timeout),
+	OPTION("negative_timeout=%lf", negative_timeout), OPTION("max_fds=%u", max_fds),
+	OPTION("max_stack_depth=%u", max_stack_depth), OPTION("stats=%s", stats),
 	FUSE_OPT_KEY("ops=", KEY_OPS),
 	/* for mount(8) and boot scripts, not for a file system */
-	FUSE_OPT_KEY("auto", KEY_IGNORED),
-	FUSE_OPT_KEY("noauto", KEY_IGNORED),
-	FUSE_OPT_KEY("defaults", KEY_IGNORED),
-	FUSE_OPT_KEY("nofail", KEY_IGNORED),
-	FUSE_OPT_KEY("_netdev", KEY_IGNORED),
-	FUSE_OPT_KEY("user", KEY_IGNORED),
-	FUSE_OPT_KEY("nouser", KEY_IGNORED),
-	FUSE_OPT_KEY("users", KEY_IGNORED),
-	FUSE_OPT_KEY("comment=", KEY_IGNORED),
-	FUSE_OPT_END
-};
+	FUSE_OPT_KEY("auto", KEY_IGNORED), FUSE_OPT_KEY("noauto", KEY_IGNORED),
+	FUSE_OPT_KEY("defaults", KEY_IGNORED), FUSE_OPT_KEY("nofail", KEY_IGNORED),
+	FUSE_OPT_KEY("_netdev", KEY_IGNORED), FUSE_OPT_KEY("user", KEY_IGNORED),
+	FUSE_OPT_KEY("nouser", KEY_IGNORED), FUSE_OPT_KEY("users", KEY_IGNORED),
+	FUSE_OPT_KEY("comment=", KEY_IGNORED), FUSE_OPT_END};
 
 static const char usage[] =
-"usage: fusept-mirror SOURCE MOUNTPOINT [options]\n"
-"\n"
-"Shows the directory SOURCE at MOUNTPOINT. What the kernel can do by itself on\n"
-"the files below it does without asking this daemon.\n"
-"\n"
-"    -o ops=LIST            operations for the kernel: all (default), none,\n"
-"                           io (read and write of open files, as stock kernels\n"
-"                           have it), or names: getattr,open,read,...\n"
-"    -o entry_timeout=SEC   how long names are trusted (1.0)\n"
-"    -o attr_timeout=SEC    how long attributes are, where they are not read\n"
-"                           from below each time (1.0)\n"
-"    -o negative_timeout=SEC  how long missing names are (as entry_timeout)\n"
-"    -o max_fds=N           descriptors for files not in use (3/4 of the\n"
-"                           limit); other files are found by file handle\n"
-"    -o max_stack_depth=N   1, or 2 if SOURCE is a stacking file system (1)\n"
-"    -o stats=FILE          write the number of requests served, as JSON, at\n"
-"                           the end and on SIGUSR1\n"
-"\n";
+	"usage: fusept-mirror SOURCE MOUNTPOINT [options]\n"
+	"\n"
+	"Shows the directory SOURCE at MOUNTPOINT. What the kernel can do by itself on\n"
+	"the files below it does without asking this daemon.\n"
+	"\n"
+	"    -o ops=LIST            operations for the kernel: all (default), none,\n"
+	"                           io (read and write of open files, as stock kernels\n"
+	"                           have it), or names: getattr,open,read,...\n"
+	"    -o entry_timeout=SEC   how long names are trusted (1.0)\n"
+	"    -o attr_timeout=SEC    how long attributes are, where they are not read\n"
+	"                           from below each time (1.0)\n"
+	"    -o negative_timeout=SEC  how long missing names are (as entry_timeout)\n"
+	"    -o max_fds=N           descriptors for files not in use (3/4 of the\n"
+	"                           limit); other files are found by file handle\n"
+	"    -o max_stack_depth=N   1, or 2 if SOURCE is a stacking file system (1)\n"
+	"    -o stats=FILE          write the number of requests served, as JSON, at\n"
+	"                           the end and on SIGUSR1\n"
+	"\n";
 
 void complain(const char *format, ...)
 {
@@ -70,8 +64,8 @@ void complain(const char *format, ...)
 /* The operations may be separated by commas, as options are: "ops=open,read". */
 static int add_ops(struct options *opt, const char *words)
 {
-	char *joined = opt->ops_text ?
-		g_strconcat(opt->ops_text, ",", words, NULL) : g_strdup(words);
+	char *joined = opt->ops_text ? g_strconcat(opt->ops_text, ",", words, NULL)
+				     : g_strdup(words);
 
 	g_free(opt->ops_text);
 	opt->ops_text = joined;
@@ -98,8 +92,7 @@ static int take_other(struct options *opt, const char *word)
 }
 
 /* 1 leaves the word to libfuse. */
-static int take_word(void *data, const char *word, int key,
-		     struct fuse_args *args)
+static int take_word(void *data, const char *word, int key, struct fuse_args *args)
 {
 	struct options *opt = data;
 
@@ -135,8 +128,7 @@ static enum options_result read_ops(struct options *opt)
 	if (!opt->ops_text)
 		opt->ops_text = g_strdup("all");
 	if (fusept_ops_parse(opt->ops_text, &opt->ops)) {
-		what = g_strdup_printf("ops=%s: unknown operation",
-				       opt->ops_text);
+		what = g_strdup_printf("ops=%s: unknown operation", opt->ops_text);
 		return bad(what, "all, none, io or names as in "
 				 "ops=getattr,open,release,read");
 	}
@@ -152,7 +144,7 @@ static enum options_result read_values(struct options *opt)
 		opt->negative_timeout = opt->entry_timeout;
 	if (!(opt->entry_timeout >= 0 && opt->attr_timeout >= 0))
 		return bad("a timeout below 0", "seconds, as in "
-			   "entry_timeout=1.0");
+						"entry_timeout=1.0");
 	if (opt->max_stack_depth > 2)
 		return bad("max_stack_depth is too large", "1 or 2");
 	return read_ops(opt);
@@ -170,8 +162,7 @@ static enum options_result read_paths(struct options *opt, char *mountpoint)
 	if (!source || !mountpoint)
 		return bad("too few arguments", "SOURCE and MOUNTPOINT");
 	if (!opt->source) {
-		complain("SOURCE %s: %s; expected a directory", source,
-			 strerror(errno));
+		complain("SOURCE %s: %s; expected a directory", source, strerror(errno));
 		return OPTIONS_BAD;
 	}
 	if (!stats)
@@ -192,8 +183,7 @@ static void show_help(void)
 	fuse_lowlevel_help();
 }
 
-static enum options_result read_libfuse(struct options *opt,
-					struct fuse_args *args)
+static enum options_result read_libfuse(struct options *opt, struct fuse_args *args)
 {
 	struct fuse_cmdline_opts cmdline;
 
@@ -206,8 +196,7 @@ static enum options_result read_libfuse(struct options *opt,
 		if (cmdline.show_help)
 			show_help();
 		else
-			printf("fusept-mirror %s\nlibfuse %s\n", MIRROR_VERSION,
-			       fuse_pkgversion());
+			printf("fusept-mirror %s\nlibfuse %s\n", MIRROR_VERSION, fuse_pkgversion());
 		return OPTIONS_DONE;
 	}
 	opt->foreground = cmdline.foreground;
@@ -245,7 +234,8 @@ enum options_result options_read(struct options *opt, struct fuse_args *args)
 	enum options_result result;
 
 	*opt = (struct options){
-		.entry_timeout = 1.0, .attr_timeout = 1.0,
+		.entry_timeout = 1.0,
+		.attr_timeout = 1.0,
 		.negative_timeout = -1.0,
 	};
 	if (fuse_opt_parse(args, opt, specs, take_word) < 0)

@@ -9,18 +9,18 @@
 #include <glib.h>
 
 struct options {
-	char *source;			/* absolute */
+	char *source; /* absolute */
 	char *mountpoint;
 	char *ops_text;
-	char *stats;			/* absolute, or NULL */
-	double entry_timeout;		/* seconds */
+	char *stats;	      /* absolute, or NULL */
+	double entry_timeout; /* seconds */
 	double attr_timeout;
-	double negative_timeout;	/* below 0: as entry_timeout */
-	unsigned int max_fds;		/* 0: by the limit on descriptors */
-	unsigned int max_stack_depth;	/* 0: the library's choice */
+	double negative_timeout;      /* below 0: as entry_timeout */
+	unsigned int max_fds;	      /* 0: by the limit on descriptors */
+	unsigned int max_stack_depth; /* 0: the library's choice */
 	uint64_t ops;
-	gboolean io_only;		/* ops=io: nothing before open */
-	gboolean in_ops;		/* the last word belonged to ops= */
+	gboolean io_only; /* ops=io: nothing before open */
+	gboolean in_ops;  /* the last word belonged to ops= */
 	gboolean allow_root;
 	gboolean foreground;
 	gboolean singlethread;

@@ -38,9 +38,11 @@ static void warn_missing(struct mirror *m)
 	if (m->opt.ops & FUSEPT_OPS_SUPPORTED || !missing)
 		return;
 	describe_ops(missing, text, sizeof(text));
-	mirror_complain(m, "ops=%s: this kernel can't pass through %s, so the "
+	mirror_complain(m,
+			"ops=%s: this kernel can't pass through %s, so the "
 			"daemon serves every operation; name fewer, or add "
-			"'supported' to the list", m->opt.ops_text, text);
+			"'supported' to the list",
+			m->opt.ops_text, text);
 }
 
 /* The root is never looked up: it is bound before the first request. */
@@ -57,8 +59,10 @@ void pass_begin(struct mirror *m)
 		err = fusept_backing_bind(backing, FUSE_ROOT_ID);
 	if (err) {
 		stats_refused(m->stats, -err);
-		mirror_complain(m, "the root can't be passed through: %s; the "
-				"daemon serves it", strerror(-err));
+		mirror_complain(m,
+				"the root can't be passed through: %s; the "
+				"daemon serves it",
+				strerror(-err));
 		pass_forget(root.node);
 	}
 	held_clear(&root);
@@ -74,8 +78,7 @@ struct fusept_backing *pass_entry(struct mirror *m, struct node *node)
 	g_mutex_lock(&node->lock);
 	if (!node->asked) {
 		node->asked = TRUE;
-		err = fusept_backing_open(m->session, node->fd, m->opt.ops,
-					  &node->backing);
+		err = fusept_backing_open(m->session, node->fd, m->opt.ops, &node->backing);
 	}
 	g_mutex_unlock(&node->lock);
 	if (err)
@@ -103,8 +106,7 @@ static int open_first(struct mirror *m, struct node *node, int fd)
 
 	if (node->opens_passed || node->opens_served)
 		return 0;
-	err = fusept_backing_open(m->session, fd, FUSEPT_OPS_NONE,
-				  &node->backing);
+	err = fusept_backing_open(m->session, fd, FUSEPT_OPS_NONE, &node->backing);
 	if (err)
 		stats_refused(m->stats, -err);
 	return err;

@@ -48,24 +48,22 @@ void mirror_report(struct mirror *m)
 	if (m->opt.stats)
 		err = stats_write(m->stats, &about, m->opt.stats);
 	if (err)
-		mirror_complain(m, "stats=%s: %s", m->opt.stats,
-				strerror(-err));
+		mirror_complain(m, "stats=%s: %s", m->opt.stats, strerror(-err));
 }
 
 static void *reporter_run(void *data)
 {
 	struct reporter *reporter = data;
 	struct pollfd fds[2] = {
-		{ .fd = reporter->signals, .events = POLLIN },
-		{ .fd = reporter->stop, .events = POLLIN },
+		{.fd = reporter->signals, .events = POLLIN},
+		{.fd = reporter->stop, .events = POLLIN},
 	};
 	struct signalfd_siginfo info;
 
 	for (;;) {
 		if (poll(fds, 2, -1) < 0)
 			continue;
-		if (fds[0].revents &&
-		    read(reporter->signals, &info, sizeof(info)) > 0)
+		if (fds[0].revents && read(reporter->signals, &info, sizeof(info)) > 0)
 			mirror_report(reporter->m);
 		else if (fds[1].revents)
 			return NULL;
@@ -105,8 +103,7 @@ struct reporter *reporter_start(struct mirror *m)
 	reporter->m = m;
 	reporter->signals = signalfd(-1, &usr1, SFD_CLOEXEC | SFD_NONBLOCK);
 	reporter->stop = eventfd(0, EFD_CLOEXEC);
-	if (reporter->signals >= 0 && reporter->stop >= 0 &&
-	    !reporter_create(reporter))
+	if (reporter->signals >= 0 && reporter->stop >= 0 && !reporter_create(reporter))
 		return reporter;
 	mirror_complain(m, "no thread for SIGUSR1: %s", strerror(errno));
 	reporter_free(reporter);

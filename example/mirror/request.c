@@ -21,10 +21,8 @@ struct mirror *request_begin(fuse_req_t req, int opcode)
  */
 void mirror_init(void *userdata, struct fuse_conn_info *conn)
 {
-	const unsigned int wanted = FUSE_CAP_DONT_MASK | FUSE_CAP_POSIX_ACL |
-				    FUSE_CAP_SPLICE_READ |
-				    FUSE_CAP_SPLICE_WRITE |
-				    FUSE_CAP_SPLICE_MOVE;
+	const unsigned int wanted = FUSE_CAP_DONT_MASK | FUSE_CAP_POSIX_ACL | FUSE_CAP_SPLICE_READ |
+				    FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE;
 	struct mirror *m = userdata;
 
 	stats_count(m->stats, STATS_INIT);

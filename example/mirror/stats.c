@@ -11,7 +11,7 @@
 struct stats {
 	atomic_uint_least64_t served[OPCODES];
 	GMutex lock;
-	GHashTable *refused;		/* errno -> how often, under the lock */
+	GHashTable *refused; /* errno -> how often, under the lock */
 };
 
 struct stats *stats_new(void)
@@ -35,8 +35,7 @@ void stats_free(struct stats *stats)
 void stats_count(struct stats *stats, int opcode)
 {
 	if (opcode > 0 && opcode < OPCODES)
-		atomic_fetch_add_explicit(&stats->served[opcode], 1,
-					  memory_order_relaxed);
+		atomic_fetch_add_explicit(&stats->served[opcode], 1, memory_order_relaxed);
 }
 
 /* A file could not be registered; @err is positive. */
@@ -60,8 +59,7 @@ static const char *errno_name(int err)
 
 static guint64 served(struct stats *stats, int opcode)
 {
-	return atomic_load_explicit(&stats->served[opcode],
-				    memory_order_relaxed);
+	return atomic_load_explicit(&stats->served[opcode], memory_order_relaxed);
 }
 
 static void print_refused(struct stats *stats, FILE *out)
@@ -72,20 +70,16 @@ static void print_refused(struct stats *stats, FILE *out)
 	g_mutex_lock(&stats->lock);
 	g_hash_table_iter_init(&at, stats->refused);
 	while (g_hash_table_iter_next(&at, &err, &times))
-		fprintf(out, "not passed through, %s (%s): %u\n",
-			errno_name(GPOINTER_TO_INT(err)),
-			strerror(GPOINTER_TO_INT(err)),
-			GPOINTER_TO_UINT(times));
+		fprintf(out, "not passed through, %s (%s): %u\n", errno_name(GPOINTER_TO_INT(err)),
+			strerror(GPOINTER_TO_INT(err)), GPOINTER_TO_UINT(times));
 	g_mutex_unlock(&stats->lock);
 }
 
-void stats_print(struct stats *stats, const struct stats_about *about,
-		 FILE *out)
+void stats_print(struct stats *stats, const struct stats_about *about, FILE *out)
 {
 	guint64 sum = 0;
 
-	fprintf(out, "level %s, operations of the kernel: %s", about->level,
-		about->ops);
+	fprintf(out, "level %s, operations of the kernel: %s", about->level, about->ops);
 	if (about->reason)
 		fprintf(out, " (limited: %s)", strerror(-about->reason));
 	fprintf(out, "\n%-20s %12s\n", "operation", "requests");
@@ -94,8 +88,8 @@ void stats_print(struct stats *stats, const struct stats_about *about,
 
 		if (!served(stats, opcode))
 			continue;
-		fprintf(out, "%-20s %12" G_GUINT64_FORMAT "\n",
-			name ? name : "?", served(stats, opcode));
+		fprintf(out, "%-20s %12" G_GUINT64_FORMAT "\n", name ? name : "?",
+			served(stats, opcode));
 		sum += served(stats, opcode);
 	}
 	fprintf(out, "%-20s %12" G_GUINT64_FORMAT "\n", "all", sum);
@@ -113,8 +107,8 @@ static void json_served(struct stats *stats, GString *json)
 
 		if (!served(stats, opcode) || !name)
 			continue;
-		g_string_append_printf(json, "%s\"%s\":%" G_GUINT64_FORMAT,
-				       comma, name, served(stats, opcode));
+		g_string_append_printf(json, "%s\"%s\":%" G_GUINT64_FORMAT, comma, name,
+				       served(stats, opcode));
 		comma = ",";
 	}
 }
@@ -128,8 +122,7 @@ static void json_refused(struct stats *stats, GString *json)
 	g_mutex_lock(&stats->lock);
 	g_hash_table_iter_init(&at, stats->refused);
 	while (g_hash_table_iter_next(&at, &err, &times)) {
-		g_string_append_printf(json, "%s\"%s\":%u", comma,
-				       errno_name(GPOINTER_TO_INT(err)),
+		g_string_append_printf(json, "%s\"%s\":%u", comma, errno_name(GPOINTER_TO_INT(err)),
 				       GPOINTER_TO_UINT(times));
 		comma = ",";
 	}
@@ -140,8 +133,7 @@ static GString *stats_json(struct stats *stats, const struct stats_about *about)
 {
 	GString *json = g_string_new(NULL);
 
-	g_string_append_printf(json, "{\"level\":\"%s\",\"ops\":\"%s\",",
-			       about->level, about->ops);
+	g_string_append_printf(json, "{\"level\":\"%s\",\"ops\":\"%s\",", about->level, about->ops);
 	g_string_append_printf(json, "\"reason\":\"%s\",\"requests\":{",
 			       about->reason ? errno_name(-about->reason) : "");
 	json_served(stats, json);
@@ -166,8 +158,7 @@ static int write_all(int fd, const GString *text)
 	return fchmod(fd, 0644) < 0 ? -errno : 0;
 }
 
-int stats_write(struct stats *stats, const struct stats_about *about,
-		const char *path)
+int stats_write(struct stats *stats, const struct stats_about *about, const char *path)
 {
 	g_autofree char *temporary = g_strconcat(path, ".XXXXXX", NULL);
 	GString *json;

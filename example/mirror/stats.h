@@ -11,9 +11,9 @@ struct stats;
 
 /* What the figures were taken with. */
 struct stats_about {
-	const char *level;		/* "none", "io", "ops" */
-	char ops[1024];			/* names of the mask in force */
-	int reason;			/* -errno that limits the level, or 0 */
+	const char *level; /* "none", "io", "ops" */
+	char ops[1024];	   /* names of the mask in force */
+	int reason;	   /* -errno that limits the level, or 0 */
 };
 
 /* A mirror's own opcodes, below and above those that a mask may have. */
@@ -23,10 +23,8 @@ struct stats *stats_new(void);
 void stats_free(struct stats *stats);
 void stats_count(struct stats *stats, int opcode);
 void stats_refused(struct stats *stats, int err);
-void stats_print(struct stats *stats, const struct stats_about *about,
-		 FILE *out);
+void stats_print(struct stats *stats, const struct stats_about *about, FILE *out);
 /* Writes the file in one step: a reader finds all of it or none. */
-int stats_write(struct stats *stats, const struct stats_about *about,
-		const char *path);
+int stats_write(struct stats *stats, const struct stats_about *about, const char *path);
 
 #endif

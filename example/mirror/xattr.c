@@ -11,9 +11,8 @@
  * Setting an ACL also sets the mode, and takes S_ISGID away from callers who
  * are not in the file's group: as the caller, the file system below does that.
  */
-static int set_as_caller(struct mirror *m, fuse_req_t req, const char *path,
-			 const char *name, const char *value, size_t size,
-			 int flags)
+static int set_as_caller(struct mirror *m, fuse_req_t req, const char *path, const char *name,
+			 const char *value, size_t size, int flags)
 {
 	gboolean acl = !strcmp(name, ACCESS_ACL);
 	int err = acl ? caller_become(m, req, FALSE) : 0;
@@ -27,16 +26,15 @@ static int set_as_caller(struct mirror *m, fuse_req_t req, const char *path,
 	return err;
 }
 
-void mirror_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
-		     const char *value, size_t size, int flags)
+void mirror_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value,
+		     size_t size, int flags)
 {
 	struct mirror *m = request_begin(req, FUSEPT_SETXATTR);
 	g_auto(held) at = hold(m->nodes, ino);
 	int err = at.fd;
 
 	if (at.fd >= 0)
-		err = set_as_caller(m, req, fd_path(at.fd).text, name, value,
-				    size, flags);
+		err = set_as_caller(m, req, fd_path(at.fd).text, name, value, size, flags);
 	fuse_reply_err(req, -err);
 }
 
@@ -65,8 +63,8 @@ static ssize_t read_xattr(int fd, const char *name, char *value, size_t size)
 }
 
 /* A size of 0 asks how much there is. */
-static void reply_xattr(fuse_req_t req, struct mirror *m, fuse_ino_t ino,
-			const char *name, size_t size)
+static void reply_xattr(fuse_req_t req, struct mirror *m, fuse_ino_t ino, const char *name,
+			size_t size)
 {
 	g_auto(held) at = hold(m->nodes, ino);
 	g_autofree char *value = size ? g_try_malloc(size) : NULL;
@@ -84,8 +82,7 @@ static void reply_xattr(fuse_req_t req, struct mirror *m, fuse_ino_t ino,
 		fuse_reply_xattr(req, (size_t)length);
 }
 
-void mirror_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
-		     size_t size)
+void mirror_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 {
 	struct mirror *m = request_begin(req, FUSEPT_GETXATTR);
 

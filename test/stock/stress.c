@@ -24,7 +24,7 @@
 
 #define NAMES 12
 #define LINES 300
-#define LINE 16
+#define LINE  16
 
 static int top;
 static int rounds;
@@ -47,12 +47,13 @@ static void expect(int result, const char *what, const char *name)
 
 static void make(const char *name, int me, int round)
 {
-	char own[32], text[LINES * LINE + 1];
+	char own[32], line[LINE * 2], text[LINES * LINE];
 	int fd;
 
 	snprintf(own, sizeof(own), "own-%d", me);
+	snprintf(line, sizeof(line), "%06d %08d\n", me, round);
 	for (int i = 0; i < LINES; i++)
-		snprintf(text + i * LINE, LINE + 1, "%06d %08d\n", me % 1000000, round);
+		memcpy(text + i * LINE, line, LINE);
 	fd = openat(top, own, O_WRONLY | O_CREAT | O_EXCL, 0600);
 	if (fd < 0) {
 		complain("create", own);

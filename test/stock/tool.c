@@ -29,11 +29,11 @@ struct word {
 };
 
 static const struct word open_words[] = {
-	{"rdonly", O_RDONLY}, {"wronly", O_WRONLY},       {"rdwr", O_RDWR},
-	{"creat", O_CREAT},   {"excl", O_EXCL},           {"trunc", O_TRUNC},
+	{"rdonly", O_RDONLY}, {"wronly", O_WRONLY},	  {"rdwr", O_RDWR},
+	{"creat", O_CREAT},   {"excl", O_EXCL},		  {"trunc", O_TRUNC},
 	{"append", O_APPEND}, {"directory", O_DIRECTORY}, {"nofollow", O_NOFOLLOW},
-	{"direct", O_DIRECT}, {"noatime", O_NOATIME},     {"tmpfile", O_TMPFILE},
-	{"path", O_PATH},     {"nonblock", O_NONBLOCK},   {NULL, 0},
+	{"direct", O_DIRECT}, {"noatime", O_NOATIME},	  {"tmpfile", O_TMPFILE},
+	{"path", O_PATH},     {"nonblock", O_NONBLOCK},	  {NULL, 0},
 };
 
 static const struct word rename_words[] = {
@@ -178,9 +178,9 @@ struct tool {
 };
 
 static const struct tool tools[] = {
-	{"open", 3, tool_open},       {"rename", 3, tool_rename}, {"copy", 4, tool_copy},
-	{"holes", 1, tool_holes},     {"map", 2, tool_map},       {"tmpfile", 2, tool_tmpfile},
-	{"direct", 1, tool_direct},   {"again", 1, tool_again},   {NULL, 0, NULL},
+	{"open", 3, tool_open},	    {"rename", 3, tool_rename}, {"copy", 4, tool_copy},
+	{"holes", 1, tool_holes},   {"map", 2, tool_map},	{"tmpfile", 2, tool_tmpfile},
+	{"direct", 1, tool_direct}, {"again", 1, tool_again},	{NULL, 0, NULL},
 };
 
 int main(int argc, char *argv[])

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=bash
 # How a mirror ends, and mirrors in places where one could trip over itself.
 # shellcheck source=../lib.sh
 . "${BASH_SOURCE%/*}/../lib.sh"
@@ -25,7 +26,7 @@ killed() {
 
 # Requests that wait for the daemon when it dies come back.
 killed_at_work() {
-	mount_mirror
+	mount_mirror "entry_timeout=0"
 	(while ls -lR "$MNT" >/dev/null 2>&1; do :; done) &
 	local worker=$!
 	signal_until_counted
@@ -36,12 +37,12 @@ killed_at_work() {
 }
 
 signal_until_counted() {
-	until_true has_listed || fail "no listing was served"
+	until_true has_looked_up || fail "no name was looked up"
 }
 
-has_listed() {
+has_looked_up() {
 	kill -USR1 "$DAEMON"
-	[[ -s $STATS ]] && jq -e '.requests.OPENDIR > 5' "$STATS" >/dev/null
+	[[ -s $STATS ]] && jq -e '.requests.LOOKUP > 20' "$STATS" >/dev/null
 }
 
 terminated() {

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=bash
 # The command line, and mount(8), which looks for the daemon in the folders of
 # commands: in a mount namespace of this case it is in one of them.
 if [[ -z ${NAMESPACE:-} ]]; then

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=bash
 # Making, linking, renaming and removing names: the same as in a plain
 # directory, call by call.
 # shellcheck source=../lib.sh
@@ -100,7 +101,7 @@ inode_numbers() {
 	mkdir d
 	echo a >d/a
 	ln d/a b
-	[[ $(stat -c %i b) == $(ls -i d/a | cut -d' ' -f1) ]] && echo "numbers agree"
+	[[ $(stat -c %i b) == $(find d/a -printf %i) ]] && echo "numbers agree"
 	[[ $(stat -c %i b) == $(stat -c %i "${PWD/#$MNT/$SRC}/b") ]] && echo "also below"
 }
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=bash
 # Who may do what, whose new files are, and which bits a change takes away: as
 # in a plain directory.
 # shellcheck source=../lib.sh

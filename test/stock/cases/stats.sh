@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=bash
 # The counts: their form, when they are written, and that they are right.
 # shellcheck source=../lib.sh
 . "${BASH_SOURCE%/*}/../lib.sh"
@@ -38,7 +39,7 @@ count_exactly() {
 # Signals while requests come and go.
 signal_storm() {
 	local i
-	(find "$MNT" "$MNT" "$MNT" | xargs stat >/dev/null) &
+	(find "$MNT" "$MNT" "$MNT" -exec stat {} + >/dev/null) &
 	for i in {1..50}; do
 		kill -USR1 "$DAEMON"
 		((i % 10)) || stat "$MNT/other/$i" >/dev/null 2>&1 || true

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=bash
 # A tree of every kind of file is shown as it is below, cold and from caches.
 # shellcheck source=../lib.sh
 . "${BASH_SOURCE%/*}/../lib.sh"
@@ -30,7 +31,7 @@ make_names() {
 	touch "names/with space" $'names/new\nline' 'names/*?["' names/ünï names/-rf \
 		"names/$(printf 'n%.0s' {1..255})"
 	mkdir many
-	(cd many && seq -f 'entry-%05.0f' 5000 | xargs touch)
+	(cd many && seq -f 'entry-%05.0f' "$MANY" | xargs touch)
 }
 
 make_attributes() {
