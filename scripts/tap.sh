@@ -14,6 +14,9 @@ tap_not_ok() {
 	tap_failed=$((tap_failed + 1))
 }
 
+# tap_skip NAME REASON
+tap_skip() { printf 'ok %d %s # SKIP %s\n' $((++tap_count)) "$1" "$2"; }
+
 # tap_run NAME LOG COMMAND...: passes if COMMAND succeeds, else shows its output.
 # COMMAND runs without set -e: a function must chain its steps with &&.
 tap_run() {

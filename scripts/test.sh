@@ -4,7 +4,7 @@
 
 . "$(dirname "$0")/lib.sh"
 
-all=(host clang asan stock rig series kernel mirror)
+all=(host clang asan stock series kernel library mirror rig)
 
 usage() {
 	cat <<'END'
@@ -17,12 +17,13 @@ Exit status 1 if anything failed. Installs what is missing.
   clang     the same with clang
   asan      the same with AddressSanitizer and UBSan
   stock     the example daemon on this machine's own kernel (root, /dev/fuse)
-  rig       ./run itself: its errors and exit statuses
   series    ./run series check
   kernel    the patched kernel, its debug build, in the virtual machine
-  mirror    the example daemon on the patched kernel, there, too
+  library   the library's own tests on the patched kernel
+  mirror    the example daemon on the patched kernel
+  rig       ./run itself: its errors, its statuses, what the machine promises
 
-On the patched kernel (kernel, mirror) a skipped test counts as failed. Results
+On the patched kernel (kernel, library, mirror) a skipped test counts as failed. Results
 come as TAP; the log of each suite is build/log/test-SUITE.log.
 END
 }
@@ -87,7 +88,7 @@ tap() {
 # meson_suite SUITE BUILD-FOLDER [MESON-OPTION...]
 meson_suite() {
 	local suite=$1 dir=$2 status=0
-	if ! "$top/scripts/host.sh" "$dir" -Dwerror=true "${@:3}"; then
+	if ! "$top/scripts/host.sh" "$dir" "${@:3}"; then
 		fault "$suite" "it does not build"
 		return
 	fi
@@ -106,18 +107,24 @@ tap_built() {
 	fi
 }
 
+# guest SUITE SCRIPT: in the virtual machine, where a skip counts as a failure
+guest() {
+	tap_built "$1" strict "$top/scripts/vm.sh" --debug --timeout 1500 --cwd "$top" -- \
+		bash "$2" "$build/host"
+}
+
 run_suite() {
 	case $1 in
-	host) meson_suite host host-gcc ;;
-	clang) CC=clang meson_suite clang host-clang ;;
+	host) meson_suite host host-gcc -Dwerror=true ;;
+	clang) CC=clang meson_suite clang host-clang -Dwerror=true ;;
+	# gcc's warnings are not to be trusted when it sanitizes, so they are no errors
 	asan) meson_suite asan host-asan -Db_sanitize=address,undefined -Db_lundef=false ;;
 	stock) tap_built stock "" bash "$top/test/stock/run.sh" "$build/host" ;;
 	rig) tap rig "" bash "$top/test/rig/run.sh" ;;
 	series) tap series "" "$top/scripts/series-check.sh" ;;
-	kernel) tap_built kernel strict "$top/scripts/vm.sh" --debug --timeout 1500 --cwd "$top" -- \
-		bash test/kernel/run.sh "$build/host" ;;
-	mirror) tap_built mirror strict "$top/scripts/vm.sh" --debug --timeout 1500 --cwd "$top" -- \
-		bash test/stock/run.sh "$build/host" ;;
+	kernel) guest kernel test/kernel/run.sh ;;
+	library) guest library test/rig/library.sh ;;
+	mirror) guest mirror test/stock/run.sh ;;
 	esac
 }
 
