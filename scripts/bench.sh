@@ -72,10 +72,8 @@ measure() {
 }
 
 report() {
-	local version
-	version=$(cat "$build/kernel/release/include/config/kernel.release")
-	jq -s --arg kernel "$version" '{$kernel, rows: map({workload, backing, fs, instructions,
-		daemon_requests, runs})}' "$out/rows" >"$out/report.json"
+	jq -s '{kernel: map(.kernel // empty) | first, rows: map(select(.workload)
+		| {workload, backing, fs, instructions, daemon_requests, runs})}' "$out/rows" >"$out/report.json"
 	[[ -z $json ]] || cp "$out/report.json" "$json"
 	jq -r -f "$top/test/bench/table.jq" "$out/report.json"
 }

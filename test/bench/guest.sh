@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # The part of ./run bench that runs in the machine: makes a tree on each backing,
-# mounts each file system over it and measures. Rows (JSON, one a line) go to
-# stdout, progress to stderr.
+# mounts each file system over it and measures. The kernel's name and then rows
+# (JSON, one a line) go to stdout, progress to stderr.
 #
 # usage: guest.sh BENCH MIRROR TREE.tar "BACKING..." [fusept-bench OPTION...]
 
@@ -41,6 +41,8 @@ make_root() {
 	# the journal is committed when we say so, not in the middle of a measurement
 	mount -o remount,commit=100000 /scratch
 	mount --bind /scratch $root/ext4
+	# where a mapping lies decides how many page tables it needs
+	echo 0 >/proc/sys/kernel/randomize_va_space
 	echo 0 >/proc/sys/vm/dirty_writeback_centisecs
 	echo 90 >/proc/sys/vm/dirty_ratio
 	echo 80 >/proc/sys/vm/dirty_background_ratio
@@ -109,6 +111,7 @@ measure_backing() {
 
 make_root
 inside / /bin/fusept-bench --check-clock
+printf '{"kernel":"%s"}\n' "$(uname -r)"
 for backing in $backings; do
 	measure_backing "$backing" "$@"
 done
