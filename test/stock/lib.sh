@@ -62,7 +62,7 @@ daemon_fds() {
 
 # Drops all names that the kernel keeps of the mount, so that FORGETs go out.
 forget_all() {
-	mount -i -o remount "${1:-$MNT}"
+	[[ $("$TOOL" forget "${1:-$MNT}") == "forget: ok" ]] || fail "can't make the kernel forget"
 }
 
 fds_are_back() {

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -171,6 +172,12 @@ static void tool_again(char **arg)
 	close(fd);
 }
 
+/* forget MOUNTPOINT: a remount drops all names that are not in use */
+static void tool_forget(char **arg)
+{
+	report("forget", mount(NULL, arg[0], NULL, MS_REMOUNT, NULL) < 0);
+}
+
 struct tool {
 	const char *name;
 	int args;
@@ -178,9 +185,11 @@ struct tool {
 };
 
 static const struct tool tools[] = {
-	{"open", 3, tool_open},	    {"rename", 3, tool_rename}, {"copy", 4, tool_copy},
-	{"holes", 1, tool_holes},   {"map", 2, tool_map},	{"tmpfile", 2, tool_tmpfile},
-	{"direct", 1, tool_direct}, {"again", 1, tool_again},	{NULL, 0, NULL},
+	{"open", 3, tool_open},	    {"rename", 3, tool_rename},
+	{"copy", 4, tool_copy},	    {"holes", 1, tool_holes},
+	{"map", 2, tool_map},	    {"tmpfile", 2, tool_tmpfile},
+	{"direct", 1, tool_direct}, {"again", 1, tool_again},
+	{"forget", 1, tool_forget}, {NULL, 0, NULL},
 };
 
 int main(int argc, char *argv[])
