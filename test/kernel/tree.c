@@ -22,7 +22,8 @@ static const char *join(const char *dir, const char *name)
 	static _Thread_local unsigned int next;
 	char *buf = ring[next++ % RING];
 
-	snprintf(buf, sizeof(ring[0]), "%s/%s", dir, name);
+	CHECK(snprintf(buf, sizeof(ring[0]), "%s/%s", dir, name) <
+	      (int)sizeof(ring[0]));
 	return buf;
 }
 
