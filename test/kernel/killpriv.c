@@ -86,11 +86,18 @@ static void by_fallocate(struct log *l)
 static void by_chown(struct log *l)
 {
 	for (int i = 0; i < 2; i++) {
-		NOTE(chown(targets[i], (uid_t)-1, (gid_t)-1));
-		note_state(l, targets[i]);
 		NOTE(chown(targets[i], (uid_t)-1, TREE_GID));
 		note_state(l, targets[i]);
 		NOTE(chown(targets[i], 77, 78));
+		note_state(l, targets[i]);
+	}
+}
+
+/* Not for a daemon with HANDLE_KILLPRIV_V2, which is told of real changes only */
+static void by_chown_to_none(struct log *l)
+{
+	for (int i = 0; i < 2; i++) {
+		NOTE(chown(targets[i], (uid_t)-1, (gid_t)-1));
 		note_state(l, targets[i]);
 	}
 }
@@ -172,6 +179,10 @@ static void by_old_fd(struct log *l)
 	SCRIPT(killpriv, o_trunc_as_##somebody, .who = ptr) { by_o_trunc(l); } \
 	SCRIPT(killpriv, fallocate_as_##somebody, .who = ptr) { by_fallocate(l); } \
 	SCRIPT(killpriv, chown_as_##somebody, .who = ptr) { by_chown(l); } \
+	SCRIPT(killpriv, chown_to_none_as_##somebody, .who = ptr)	\
+	{								\
+		by_chown_to_none(l);					\
+	}								\
 	SCRIPT(killpriv, chmod_as_##somebody, .who = ptr) { by_chmod(l); } \
 	SCRIPT(killpriv, copy_as_##somebody, .who = ptr) { by_copy(l); } \
 	SCRIPT(killpriv, splice_as_##somebody, .who = ptr) { by_splice(l); } \

@@ -23,7 +23,7 @@ uint64_t raw_nodeid(struct raw *r, const struct raw_node *n)
 
 struct raw_node *raw_node_find(struct raw *r, const char *name)
 {
-	for (size_t i = FUSE_ROOT_ID; i < RAW_NODES; i++)
+	for (size_t i = FUSE_ROOT_ID; i <= r->top; i++)
 		if (r->node[i].used && !strcmp(r->node[i].name, name))
 			return &r->node[i];
 	return NULL;
@@ -40,7 +40,7 @@ struct raw_node *raw_node_make(struct raw *r, int fd, const char *name)
 
 	if (fstatat(fd, "", &st, AT_EMPTY_PATH) < 0)
 		goto drop;
-	for (n = &r->node[FUSE_ROOT_ID]; n < &r->node[RAW_NODES]; n++) {
+	for (n = &r->node[FUSE_ROOT_ID]; n <= &r->node[r->top]; n++) {
 		if (!n->used && !empty)
 			empty = n;
 		if (n->used && n->ino == st.st_ino && n->dev == st.st_dev) {
@@ -48,8 +48,11 @@ struct raw_node *raw_node_make(struct raw *r, int fd, const char *name)
 			return n;
 		}
 	}
-	if (!empty)
-		goto drop;
+	if (!empty) {
+		if (r->top + 1 == RAW_NODES)
+			goto drop;
+		empty = &r->node[++r->top];
+	}
 	*empty = (struct raw_node){
 		.used = true, .fd = fd, .dev = st.st_dev, .ino = st.st_ino,
 	};

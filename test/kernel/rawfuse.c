@@ -79,7 +79,7 @@ static void start_process(struct raw *r)
 
 static void close_nodes(struct raw *r)
 {
-	for (size_t i = FUSE_ROOT_ID; i < RAW_NODES; i++) {
+	for (size_t i = FUSE_ROOT_ID; i <= r->top; i++) {
 		if (r->node[i].used)
 			close(r->node[i].fd);
 		r->node[i].used = false;

@@ -27,7 +27,7 @@
 
 enum {
 	RAW_OPCODES = 64,
-	RAW_NODES = 1024,
+	RAW_NODES = 8192,
 	RAW_MAX_WRITE = 128 * 1024,
 	RAW_BUF = RAW_MAX_WRITE + 4096,
 	RAW_SCRATCH = 16,
@@ -109,6 +109,7 @@ struct raw {
 	raw_after after[RAW_OPCODES];
 	_Atomic int64_t u[RAW_SCRATCH];	/* between a case and its hooks */
 
+	size_t top;		/* no node in use is above */
 	struct raw_node node[RAW_NODES];
 	_Alignas(8) char in_buf[RAW_BUF];
 	_Alignas(8) char out_buf[RAW_BUF];

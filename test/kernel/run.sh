@@ -1,14 +1,17 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Runs the raw protocol tests in the guest and prints TAP: all of them on a tmpfs,
-# those that depend on the file system below on the ext4 of /scratch as well.
+# Runs the raw protocol tests in the guest and prints TAP: those that depend on the
+# file system below on a tmpfs and on the ext4 of /scratch, the others on one of them.
 # usage: run.sh BUILD_DIR [CASE...]
 
 set -euo pipefail
 
 program=$(realpath "${1:?usage: run.sh BUILD_DIR [CASE...]}")/test/kernel/fusept-ktest
 shift
-ext4=(attr xattr open io map dir fresh perm killpriv mixed create_reply fault)
+groups=(abort attr create_reply daemon dir fault fresh hostile io ioctl_bind
+	ioctl_mask ioctl_open killpriv lookup_reply map mixed mounts negotiate
+	open perm stack xattr)
+ext4=(attr create_reply dir fault fresh io killpriv map matrix mixed open perm xattr)
 
 # Errors on demand: of any allocation, and without a word in the log.
 for attr in failslab fail_page_alloc; do
@@ -20,26 +23,25 @@ done
 [[ ! -e /sys/kernel/debug/fail_page_alloc/min-order ]] ||
 	echo 0 >/sys/kernel/debug/fail_page_alloc/min-order
 
-# One stream of TAP out of two runs: the second goes on counting.
-run() { # DIR FIRST_NUMBER CASE...
-	local dir=$1 first=$2
-	shift 2
-	echo "# in $dir ($(stat -f -c %T "$dir"))"
-	TEST_DIR=$dir "$program" --first "$first" "$@"
-}
-
 tmpfs=$(mktemp -d)
 mount -t tmpfs -o mode=755 ktest "$tmpfs"
-status=0
 if (($#)); then
-	cases=("$@")
-else
-	cases=("${ext4[@]}")
+	groups=("$@")
+	ext4=("$@")
 fi
-count=$("$program" --list "$@" | wc -l)
-run "$tmpfs" 1 "$@" || status=1
-run /scratch $((count + 1)) "${cases[@]}" || status=1
-echo "1..$((count + $("$program" --list "${cases[@]}" | wc -l)))"
+count=$("$program" --list "${groups[@]}" | wc -l)
+total=$((count + $("$program" --list "${ext4[@]}" | wc -l)))
+
+# Both at once, and one stream of TAP out of the two: the second counts on.
+status=0
+TEST_DIR=/scratch "$program" --first $((count + 1)) "${ext4[@]}" >"$tmpfs/ext4" 2>&1 &
+second=$!
+echo "# on tmpfs"
+TEST_DIR=$tmpfs "$program" "${groups[@]}" || status=1
+wait "$second" || status=1
+echo "# on ext4"
+cat "$tmpfs/ext4"
+echo "1..$total"
 umount "$tmpfs"
 rmdir "$tmpfs"
 exit $status
