@@ -20,6 +20,7 @@ main() {
 	"$top/scripts/install.sh" lib
 	need_tool meson meson
 	need_space "$build" 200 "a build of the library"
+	only_one "$name"
 	if [[ ! -e $dir/build.ninja ]]; then
 		rm -rf "$dir"
 		step "setting up build/$name" "$logs/meson-$name.log" meson setup "$dir" "$top" "${@:2}" ||

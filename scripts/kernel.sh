@@ -69,6 +69,7 @@ main() {
 	esac
 	"$top/scripts/install.sh" kernel
 	need_tool make make
+	only_one "${kernels##*/}-$kind"
 	"$top/scripts/series-prepare.sh"
 	need_space "$build" 2048 "the $kind kernel"
 	configure "$kind"

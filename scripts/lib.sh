@@ -77,6 +77,17 @@ need_space() {
 		"free some space, or name another folder: FUSEPT_BUILD=DIR ./run ..."
 }
 
+# only_one NAME: waits until no other process of this build folder has it; it is
+# given back when this process ends
+only_one() {
+	local lock
+	mkdir -p "$build"
+	exec {lock}>"$build/.lock-$1"
+	flock -n "$lock" && return
+	say "waiting for another ./run that works on the $1"
+	flock "$lock"
+}
+
 # need_tool TOOL PACKAGE...: a program that package installation should have given
 need_tool() {
 	command -v "$1" >/dev/null || die "no program named $1" \

@@ -93,6 +93,7 @@ main() {
 		say "kernel source: $linux, as it is"
 		return
 	fi
+	only_one linux
 	[[ -e $linux/.git/fusept-base ]] || unpack
 	if [[ $(cat "$linux/.git/fusept-stamp" 2>/dev/null) == "$(series_stamp)" ]] && ! linux_is_foreign; then
 		return

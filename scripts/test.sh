@@ -107,9 +107,9 @@ tap_built() {
 	fi
 }
 
-# guest SUITE SCRIPT: in the virtual machine, where a skip counts as a failure
+# guest SUITE SCRIPT [OPTION...]: in the virtual machine, where a skip counts as a failure
 guest() {
-	tap_built "$1" strict "$top/scripts/vm.sh" --debug --timeout 1500 --cwd "$top" -- \
+	tap_built "$1" strict "$top/scripts/vm.sh" --debug --timeout 2400 --cwd "$top" "${@:3}" -- \
 		bash "$2" "$build/host"
 }
 

@@ -16,6 +16,7 @@ build/out is the machine's own folder, writable. /scratch is an empty ext4, /tmp
 a tmpfs; there is no network but loopback.
 
   --debug       the kernel with KASAN, lockdep, kmemleak and fault injection
+  --no-leaks    with --debug: without kmemleak, twice as fast
   --smp N       processors (default 2)
   --mem SIZE    memory (default 2G)
   --disk SIZE   size of /scratch (default 4G, sparse)
@@ -31,7 +32,7 @@ did not come up or ended by itself. The log is in build/log/vm-*.log.
 END
 }
 
-kind=release smp=2 mem=2G disk=4G icount='' timeout=1800 accel='' cwd=$PWD
+kind=release smp=2 mem=2G disk=4G icount='' leaks=on timeout=1800 accel='' cwd=$PWD
 writable=("$build/out") command=()
 
 parse() {
@@ -40,6 +41,7 @@ parse() {
 		-h | --help) usage && exit ;;
 		--debug) kind=debug ;;
 		--icount) icount=1 ;;
+		--no-leaks) leaks=off ;;
 		--kvm | --tcg) accel=${1#--} ;;
 		--smp) smp=$(need_value "$@") && shift ;;
 		--mem) mem=$(need_value "$@") && shift ;;
@@ -59,10 +61,20 @@ parse() {
 	[[ -z $icount ]] || smp=1 accel=tcg
 }
 
+# Removes what runs that were killed have left, and all but the newest 200 logs.
+tidy() {
+	local dir
+	for dir in "$build"/vm/run.*/; do
+		[[ ! -s $dir/pid ]] || kill -0 "$(<"$dir/pid")" 2>/dev/null || rm -rf "$dir"
+	done
+	find "$logs" -name 'vm-*.log' -printf '%T@ %p\n' | sort -rn | tail -n +201 | cut -d' ' -f2- |
+		xargs -r -d '\n' rm -f
+}
+
 # Makes the folder of this run: the job that vm-init reads, disk, pipes.
 prepare() {
-	mkdir -p "$build/vm" "$logs" "${writable[@]}"
 	run=$(mktemp -d "$build/vm/run.XXXXXX")
+	echo "$BASHPID" >"$run/pid"
 	mkdir -p "$run/job/dev"
 	ln -s /proc/self/fd "$run/job/dev/fd"
 	ln -s /proc/self/fd/0 "$run/job/dev/stdin"
@@ -82,7 +94,7 @@ prepare() {
 	window=$(stty size 2>/dev/null | awk '{ print "rows", $1, "cols", $2 }' || :)
 	local folders
 	mapfile -t folders < <(printf '%s\n' "$top" "$build" "$cwd" | sort -u)
-	declare -p folders cwd writable command environment window patience >"$run/job/job"
+	declare -p folders cwd writable command environment window patience leaks >"$run/job/job"
 	truncate -s "$disk" "$run/disk"
 	local uuid=66757365-7074-4000-8000-000000000001
 	# the same bytes each time, nothing left to do later: figures repeat
@@ -108,7 +120,7 @@ qemu_command() {
 	append="console=ttyS0 loglevel=7 panic=-1 oops=panic reboot=t tsc=reliable"
 	[[ $1 != tcg ]] || append+=" tsc_early_khz=$(tsc_khz)"
 	append+=" root=root rootfstype=9p rootflags=trans=virtio,version=9p2000.L,msize=512000,cache=loose ro"
-	[[ $kind != debug ]] || append+=" kmemleak=on hung_task_panic=1"
+	[[ $kind != debug ]] || append+=" kmemleak=$leaks hung_task_panic=1"
 	append+=' init=/bin/bash -c "mount -n -t 9p job /mnt && source /mnt/init"'
 	qemu=(qemu-system-x86_64 -nodefaults -no-user-config -display none -no-reboot
 		-M microvm,acpi=off,isa-serial=on -m "$mem" -smp "$smp" -cpu max
@@ -179,7 +191,7 @@ choose_accel() {
 # What a sound kernel never says.
 bad='WARNING:|BUG:|Oops|KASAN|UBSAN|general protection fault|Kernel panic|INFO: task .* blocked'
 bad+='|INFO: possible|INFO: trying|INFO: lockdep|possible (recursive|circular)|suspicious RCU'
-bad+='|rcu: .*stall|soft lockup|unreferenced object|kmemleak: .*disabled|refcount_t:|Call Trace:|list_(add|del) corruption'
+bad+='|rcu: .*stall|soft lockup|unreferenced object|refcount_t:|Call Trace:|list_(add|del) corruption'
 
 show_log() {
 	say "vm: $1; the kernel's log, $log, has:"
@@ -214,10 +226,11 @@ main() {
 	need_tool mkfs.ext4 e2fsprogs
 	need_space "$build" 512 "a virtual machine"
 	have_kernel
-	mkdir -p "$build/vm"
+	mkdir -p "$build/vm" "$logs" "${writable[@]}"
 	trap cleanup EXIT
 	trap 'exit 130' INT TERM
 	choose_accel
+	tidy
 	prepare
 	local ended=0 status
 	run_qemu

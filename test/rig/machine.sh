@@ -9,7 +9,7 @@ FUSEPT_BUILD=$top/build
 cd "$work" || exit 1
 mark=fusept-rig.$$
 
-vm() { "$run" vm --debug --timeout 300 "$@"; }
+vm() { "$run" vm --debug --no-leaks --timeout 600 "$@"; }
 
 # Runs in the guest; each line it prints is looked for below.
 cat >"$work/promises.sh" <<'END'
@@ -50,8 +50,8 @@ no_error() { grep -qx "this went to stderr" "$work/stderr" && ! grep -q "stderr"
 # The shell on a terminal of its own, which script(1) provides; "#" is its prompt.
 shell() {
 	local status=0 said
-	coproc timeout 400 script -qefc "$run vm --debug" /dev/null
-	read -r -t 400 -d '#' -u "${COPROC[0]}" said || return 1
+	coproc timeout 600 script -qefc "$run vm --debug --no-leaks" /dev/null
+	read -r -t 600 -d '#' -u "${COPROC[0]}" said || return 1
 	# shellcheck disable=SC2016 # for the shell in the guest
 	printf 'echo "in $PWD on $(uname -r)"\nexit 5\n' >&"${COPROC[1]}"
 	said=$(cat <&"${COPROC[0]}")
@@ -87,7 +87,7 @@ rm -f "$FUSEPT_BUILD/out/$mark"
 check "a kernel warning is status 99, and is shown" refuses 99 "WARNING: made up by $mark" \
 	vm -- bash -c 'echo "WARNING: made up by $0" >/dev/kmsg' "$mark"
 check "a crash is status 99" refuses 99 "sysrq triggered crash" vm -- bash -c 'echo c >/proc/sysrq-trigger'
-check "a hang is status 98" refuses 98 "nothing after 60 seconds" vm --timeout 60 -- sleep 100000
+check "a hang is status 98" refuses 98 "nothing after 90 seconds" vm --timeout 90 -- sleep 100000
 check "a machine that ends by itself is status 97" refuses 97 "ended without a status" \
 	vm -- bash -c 'echo b >/proc/sysrq-trigger'
 check "a command that is missing is status 127" refuses 127 "no-such-command" vm -- no-such-command

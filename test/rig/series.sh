@@ -105,12 +105,24 @@ syncs() {
 		cmp "$work/own/include/uapi/linux/fuse.h" "$work/copy/lib/uapi/fuse.h"
 }
 
+# Two at a time: the second says that it waits, and goes on when the first is done.
+waits() {
+	local lock line
+	exec {lock}>"$FUSEPT_BUILD/.lock-linux" && flock "$lock" || return 1
+	coproc { exec {lock}>&- && series prepare 2>&1 && echo finished; }
+	read -r -t 60 -u "${COPROC[0]}" line && [[ $line == "waiting for another"* ]] || return 1
+	! read -r -t 1 -u "${COPROC[0]}" line || { echo "goes on: $line" && return 1; }
+	exec {lock}>&-
+	read -r -t 60 -u "${COPROC[0]}" line && [[ $line == finished ]]
+}
+
 make_tar 1
 check "prepare without a series gives the base" first_time
 check "refresh without a commit" refuses 1 "no commit after its base" series refresh
 check "refresh writes patches, series and BASE" writes_patches
 check "the same commits give the same bytes" same_bytes
 check "a second prepare touches no file" nothing_to_do
+check "a second prepare waits for the first" waits
 check "a changed patch touches its file only" little_to_do
 check "prepare keeps edits" keeps_edits
 check "refresh wants commits" refuses 1 "edits that are not committed" series refresh
