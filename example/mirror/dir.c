@@ -11,7 +11,7 @@
 #include <string.h>
 
 struct dir {
-	GMutex lock;
+	pthread_mutex_t lock;
 	DIR *stream;
 	off_t offset;	     /* of the next entry */
 	struct dirent *next; /* read already, did not fit */
@@ -21,7 +21,7 @@ static void dir_free(struct dir *dir)
 {
 	if (dir->stream)
 		closedir(dir->stream);
-	g_mutex_clear(&dir->lock);
+	pthread_mutex_destroy(&dir->lock);
 	g_free(dir);
 }
 
@@ -36,7 +36,7 @@ static int dir_open(struct mirror *m, fuse_ino_t ino, struct dir **out)
 	if (fd < 0)
 		return fd;
 	dir = g_new0(struct dir, 1);
-	g_mutex_init(&dir->lock);
+	pthread_mutex_init(&dir->lock, NULL);
 	dir->stream = fdopendir(fd);
 	if (!dir->stream) {
 		close(fd);
@@ -205,9 +205,9 @@ static void listing_reply(struct listing *list, off_t off)
 {
 	int err;
 
-	g_mutex_lock(&list->dir->lock);
+	pthread_mutex_lock(&list->dir->lock);
 	err = listing_fill(list, off);
-	g_mutex_unlock(&list->dir->lock);
+	pthread_mutex_unlock(&list->dir->lock);
 	if (err)
 		fuse_reply_err(list->req, -err);
 	else if (fuse_reply_buf(list->req, list->buf, list->used))

@@ -12,7 +12,7 @@
 #include <stdio.h>
 
 struct nodes {
-	GMutex lock;
+	pthread_mutex_t lock;
 	GHashTable *table; /* set of struct node */
 	GQueue lru;	   /* idle, may lose their fd; newest first */
 	struct handles *handles;
@@ -55,7 +55,7 @@ static struct node *node_add(struct nodes *nodes, int fd, const struct stat *st)
 	node->fd = fd;
 	node->pinned = st->st_nlink == 0;
 	node->fs = handles_join(nodes->handles, st, fd);
-	g_mutex_init(&node->lock);
+	pthread_mutex_init(&node->lock, NULL);
 	node->hashed = TRUE;
 	g_hash_table_add(nodes->table, node);
 	nodes->fds++;
@@ -111,7 +111,7 @@ static void node_free(struct node *node)
 	if (node->fd >= 0)
 		close(node->fd);
 	g_free(node->handle);
-	g_mutex_clear(&node->lock);
+	pthread_mutex_destroy(&node->lock);
 	g_free(node);
 }
 
@@ -144,7 +144,7 @@ struct nodes *nodes_new(int root_fd, unsigned int max_fds, int *err)
 		return NULL;
 	}
 	nodes = g_new0(struct nodes, 1);
-	g_mutex_init(&nodes->lock);
+	pthread_mutex_init(&nodes->lock, NULL);
 	nodes->table = g_hash_table_new(node_hash, node_equal);
 	g_queue_init(&nodes->lru);
 	nodes->handles = handles_new();
@@ -169,7 +169,7 @@ void nodes_free(struct nodes *nodes)
 	g_hash_table_foreach(nodes->table, free_value, NULL);
 	g_hash_table_destroy(nodes->table);
 	handles_free(nodes->handles);
-	g_mutex_clear(&nodes->lock);
+	pthread_mutex_destroy(&nodes->lock);
 	g_free(nodes);
 }
 
@@ -190,11 +190,11 @@ static int node_refill(struct nodes *nodes, struct node *node)
 {
 	int fd;
 
-	g_mutex_unlock(&nodes->lock);
+	pthread_mutex_unlock(&nodes->lock);
 	do {
 		fd = handle_open(node);
 	} while (fd < 0 && nodes_make_room(nodes, fd));
-	g_mutex_lock(&nodes->lock);
+	pthread_mutex_lock(&nodes->lock);
 	if (node->fd >= 0) {
 		if (fd >= 0)
 			close(fd);
@@ -213,12 +213,12 @@ int node_get(struct nodes *nodes, fuse_ino_t ino, struct node **out)
 	struct node *node = node_from_ino(nodes, ino);
 	int fd, err = 0;
 
-	g_mutex_lock(&nodes->lock);
+	pthread_mutex_lock(&nodes->lock);
 	node_use(nodes, node);
 	if (node->fd < 0)
 		err = node_refill(nodes, node);
 	fd = node->fd;
-	g_mutex_unlock(&nodes->lock);
+	pthread_mutex_unlock(&nodes->lock);
 	if (err) {
 		node_put(nodes, node);
 		return err;
@@ -231,7 +231,7 @@ void node_put(struct nodes *nodes, struct node *node)
 {
 	gboolean done;
 
-	g_mutex_lock(&nodes->lock);
+	pthread_mutex_lock(&nodes->lock);
 	node->users--;
 	done = node_is_done(nodes, node);
 	if (!done && !node->users && !node->pinned && node->fd >= 0) {
@@ -239,7 +239,7 @@ void node_put(struct nodes *nodes, struct node *node)
 		g_queue_push_head_link(&nodes->lru, &node->lru);
 		lru_shrink(nodes);
 	}
-	g_mutex_unlock(&nodes->lock);
+	pthread_mutex_unlock(&nodes->lock);
 	if (done)
 		node_free(node);
 }
@@ -263,7 +263,7 @@ int node_enter(struct nodes *nodes, int fd, const struct stat *st, struct node *
 {
 	struct node *node;
 
-	g_mutex_lock(&nodes->lock);
+	pthread_mutex_lock(&nodes->lock);
 	node = node_find_same(nodes, fd, st);
 	if (!node) {
 		node = node_add(nodes, fd, st);
@@ -277,7 +277,7 @@ int node_enter(struct nodes *nodes, int fd, const struct stat *st, struct node *
 	node_use(nodes, node);
 	lru_shrink(nodes);
 	*out = node;
-	g_mutex_unlock(&nodes->lock);
+	pthread_mutex_unlock(&nodes->lock);
 	if (fd >= 0)
 		close(fd);
 	return 0;
@@ -285,19 +285,19 @@ int node_enter(struct nodes *nodes, int fd, const struct stat *st, struct node *
 
 void node_keep(struct nodes *nodes, struct node *node)
 {
-	g_mutex_lock(&nodes->lock);
+	pthread_mutex_lock(&nodes->lock);
 	node->nlookup++;
-	g_mutex_unlock(&nodes->lock);
+	pthread_mutex_unlock(&nodes->lock);
 }
 
 void node_forget(struct nodes *nodes, struct node *node, uint64_t nlookup)
 {
 	gboolean done;
 
-	g_mutex_lock(&nodes->lock);
+	pthread_mutex_lock(&nodes->lock);
 	node->nlookup -= MIN(nlookup, node->nlookup);
 	done = node_is_done(nodes, node);
-	g_mutex_unlock(&nodes->lock);
+	pthread_mutex_unlock(&nodes->lock);
 	if (done)
 		node_free(node);
 }
@@ -313,12 +313,12 @@ void node_pin_name(struct nodes *nodes, int dirfd, const char *name)
 	struct stat st;
 	gboolean lost;
 
-	g_mutex_lock(&nodes->lock);
+	pthread_mutex_lock(&nodes->lock);
 	lost = nodes->lost;
-	g_mutex_unlock(&nodes->lock);
+	pthread_mutex_unlock(&nodes->lock);
 	if (!lost || fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return;
-	g_mutex_lock(&nodes->lock);
+	pthread_mutex_lock(&nodes->lock);
 	node = node_find(nodes, &st);
 	if (node) {
 		node_use(nodes, node);
@@ -326,7 +326,7 @@ void node_pin_name(struct nodes *nodes, int dirfd, const char *name)
 		if (node->fd < 0)
 			node_refill(nodes, node);
 	}
-	g_mutex_unlock(&nodes->lock);
+	pthread_mutex_unlock(&nodes->lock);
 	if (node)
 		node_put(nodes, node);
 }
@@ -337,9 +337,9 @@ gboolean nodes_make_room(struct nodes *nodes, int err)
 
 	if (err != -EMFILE && err != -ENFILE)
 		return FALSE;
-	g_mutex_lock(&nodes->lock);
+	pthread_mutex_lock(&nodes->lock);
 	closed = lru_close_one(nodes);
-	g_mutex_unlock(&nodes->lock);
+	pthread_mutex_unlock(&nodes->lock);
 	return closed;
 }
 

@@ -12,6 +12,7 @@
 #define MIRROR_NODE_H
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <sys/stat.h>
 
@@ -36,7 +37,7 @@ struct node {
 	struct source_fs *fs;
 	struct file_handle *handle;
 
-	GMutex lock; /* the rest: see pass.c */
+	pthread_mutex_t lock; /* the rest: see pass.c */
 	struct fusept_backing *backing;
 	gboolean asked;
 	unsigned int opens_passed;

@@ -71,19 +71,21 @@ void pass_begin(struct mirror *m)
 /* The backing for a reply that names a held node; NULL: the daemon serves. */
 struct fusept_backing *pass_entry(struct mirror *m, struct node *node)
 {
+	struct fusept_backing *backing;
 	int err = 0;
 
 	if (!pass_entries(m))
 		return NULL;
-	g_mutex_lock(&node->lock);
+	pthread_mutex_lock(&node->lock);
 	if (!node->asked) {
 		node->asked = TRUE;
 		err = fusept_backing_open(m->session, node->fd, m->opt.ops, &node->backing);
 	}
-	g_mutex_unlock(&node->lock);
+	backing = node->backing;
+	pthread_mutex_unlock(&node->lock);
 	if (err)
 		stats_refused(m->stats, -err);
-	return node->backing;
+	return backing;
 }
 
 /* Are the inodes of new names bound to what is below? */
@@ -118,19 +120,21 @@ static int open_first(struct mirror *m, struct node *node, int fd)
  */
 struct fusept_backing *pass_open(struct mirror *m, struct node *node, int fd)
 {
+	struct fusept_backing *backing;
 	gboolean wanted = (m->opt.ops & FUSEPT_OPS_IO) == FUSEPT_OPS_IO;
 
 	if (!at_level(m, FUSEPT_LEVEL_IO))
 		return pass_entry(m, node);
 	if (!wanted)
 		return NULL;
-	g_mutex_lock(&node->lock);
+	pthread_mutex_lock(&node->lock);
 	if (!open_first(m, node, fd) && node->backing)
 		node->opens_passed++;
 	else
 		node->opens_served++;
-	g_mutex_unlock(&node->lock);
-	return node->backing;
+	backing = node->backing;
+	pthread_mutex_unlock(&node->lock);
+	return backing;
 }
 
 /* A file that pass_open() was asked about is closed. */
@@ -138,12 +142,12 @@ void pass_release(struct mirror *m, struct node *node)
 {
 	if (!at_level(m, FUSEPT_LEVEL_IO))
 		return;
-	g_mutex_lock(&node->lock);
+	pthread_mutex_lock(&node->lock);
 	if (node->opens_served)
 		node->opens_served--;
 	else if (node->opens_passed && !--node->opens_passed)
 		pass_forget(node);
-	g_mutex_unlock(&node->lock);
+	pthread_mutex_unlock(&node->lock);
 }
 
 /* Drops the backing of a node that nobody else looks at. */

@@ -10,7 +10,7 @@
 
 struct stats {
 	atomic_uint_least64_t served[OPCODES];
-	GMutex lock;
+	pthread_mutex_t lock;
 	GHashTable *refused; /* errno -> how often, under the lock */
 };
 
@@ -18,7 +18,7 @@ struct stats *stats_new(void)
 {
 	struct stats *stats = g_new0(struct stats, 1);
 
-	g_mutex_init(&stats->lock);
+	pthread_mutex_init(&stats->lock, NULL);
 	stats->refused = g_hash_table_new(NULL, NULL);
 	return stats;
 }
@@ -28,7 +28,7 @@ void stats_free(struct stats *stats)
 	if (!stats)
 		return;
 	g_hash_table_destroy(stats->refused);
-	g_mutex_clear(&stats->lock);
+	pthread_mutex_destroy(&stats->lock);
 	g_free(stats);
 }
 
@@ -44,10 +44,10 @@ void stats_refused(struct stats *stats, int err)
 	gpointer key = GINT_TO_POINTER(err);
 	guint times;
 
-	g_mutex_lock(&stats->lock);
+	pthread_mutex_lock(&stats->lock);
 	times = GPOINTER_TO_UINT(g_hash_table_lookup(stats->refused, key));
 	g_hash_table_insert(stats->refused, key, GUINT_TO_POINTER(times + 1));
-	g_mutex_unlock(&stats->lock);
+	pthread_mutex_unlock(&stats->lock);
 }
 
 static const char *errno_name(int err)
@@ -67,12 +67,12 @@ static void print_refused(struct stats *stats, FILE *out)
 	GHashTableIter at;
 	gpointer err, times;
 
-	g_mutex_lock(&stats->lock);
+	pthread_mutex_lock(&stats->lock);
 	g_hash_table_iter_init(&at, stats->refused);
 	while (g_hash_table_iter_next(&at, &err, &times))
 		fprintf(out, "not passed through, %s (%s): %u\n", errno_name(GPOINTER_TO_INT(err)),
 			strerror(GPOINTER_TO_INT(err)), GPOINTER_TO_UINT(times));
-	g_mutex_unlock(&stats->lock);
+	pthread_mutex_unlock(&stats->lock);
 }
 
 void stats_print(struct stats *stats, const struct stats_about *about, FILE *out)
@@ -119,14 +119,14 @@ static void json_refused(struct stats *stats, GString *json)
 	GHashTableIter at;
 	gpointer err, times;
 
-	g_mutex_lock(&stats->lock);
+	pthread_mutex_lock(&stats->lock);
 	g_hash_table_iter_init(&at, stats->refused);
 	while (g_hash_table_iter_next(&at, &err, &times)) {
 		g_string_append_printf(json, "%s\"%s\":%u", comma, errno_name(GPOINTER_TO_INT(err)),
 				       GPOINTER_TO_UINT(times));
 		comma = ",";
 	}
-	g_mutex_unlock(&stats->lock);
+	pthread_mutex_unlock(&stats->lock);
 }
 
 static GString *stats_json(struct stats *stats, const struct stats_about *about)
