@@ -30,12 +30,19 @@ static void describe_ops(uint64_t ops, char *text, size_t size)
 }
 
 /* Operations asked for by name that the kernel does not have. */
+static uint64_t ops_missing(const struct mirror *m)
+{
+	if (m->opt.ops & FUSEPT_OPS_SUPPORTED)
+		return 0;
+	return m->opt.ops & ~fusept_session_ops(m->session);
+}
+
 static void warn_missing(struct mirror *m)
 {
-	uint64_t missing = m->opt.ops & ~fusept_session_ops(m->session);
+	uint64_t missing = ops_missing(m);
 	char text[1024];
 
-	if (m->opt.ops & FUSEPT_OPS_SUPPORTED || !missing)
+	if (!missing)
 		return;
 	describe_ops(missing, text, sizeof(text));
 	mirror_complain(m,
@@ -89,7 +96,7 @@ struct fusept_backing *pass_entry(struct mirror *m, struct node *node)
 }
 
 /* Are the inodes of new names bound to what is below? */
-gboolean pass_entries(struct mirror *m)
+gboolean pass_entries(const struct mirror *m)
 {
 	return at_level(m, FUSEPT_LEVEL_OPS);
 }
@@ -100,6 +107,12 @@ gboolean pass_has(struct mirror *m, struct node *node, int opcode)
 	struct fusept_backing *backing = pass_entry(m, node);
 
 	return backing && fusept_backing_ops(backing) & FUSEPT_OP(opcode);
+}
+
+/* The level io has both or nothing. */
+static gboolean io_wanted(const struct mirror *m)
+{
+	return (m->opt.ops & FUSEPT_OPS_IO) == FUSEPT_OPS_IO;
 }
 
 static int open_first(struct mirror *m, struct node *node, int fd)
@@ -121,11 +134,10 @@ static int open_first(struct mirror *m, struct node *node, int fd)
 struct fusept_backing *pass_open(struct mirror *m, struct node *node, int fd)
 {
 	struct fusept_backing *backing;
-	gboolean wanted = (m->opt.ops & FUSEPT_OPS_IO) == FUSEPT_OPS_IO;
 
 	if (!at_level(m, FUSEPT_LEVEL_IO))
 		return pass_entry(m, node);
-	if (!wanted)
+	if (!io_wanted(m))
 		return NULL;
 	pthread_mutex_lock(&node->lock);
 	if (!open_first(m, node, fd) && node->backing)
@@ -164,15 +176,20 @@ static const char *level_name(const struct mirror *m)
 	return at_level(m, FUSEPT_LEVEL_IO) ? "io" : "none";
 }
 
+/* What the kernel does by itself. */
+static uint64_t ops_in_force(const struct mirror *m)
+{
+	if (pass_entries(m))
+		return ops_missing(m) ? FUSEPT_OPS_NONE
+				      : m->opt.ops & fusept_session_ops(m->session);
+	if (at_level(m, FUSEPT_LEVEL_IO) && io_wanted(m))
+		return FUSEPT_OPS_IO;
+	return FUSEPT_OPS_NONE;
+}
+
 void pass_describe(struct mirror *m, struct stats_about *about)
 {
-	uint64_t ops = FUSEPT_OPS_NONE;
-
 	about->level = level_name(m);
-	about->reason = 0;
-	if (m->session) {
-		about->reason = fusept_session_reason(m->session);
-		ops = m->opt.ops & fusept_session_ops(m->session);
-	}
-	describe_ops(ops, about->ops, sizeof(about->ops));
+	about->reason = m->session ? fusept_session_reason(m->session) : 0;
+	describe_ops(ops_in_force(m), about->ops, sizeof(about->ops));
 }
