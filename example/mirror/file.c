@@ -10,10 +10,10 @@
  */
 #include "mirror.h"
 
-/* Of the caller's flags, those that concern a descriptor of ours. */
+/* Of the caller's flags, those that concern a descriptor of ours; see mirror_init() on O_TRUNC. */
 static int flags_below(int flags)
 {
-	return flags & (O_ACCMODE | O_APPEND | O_TRUNC | O_SYNC | O_DSYNC | O_NOATIME);
+	return flags & (O_ACCMODE | O_APPEND | O_SYNC | O_DSYNC | O_NOATIME);
 }
 
 static void open_keep(struct mirror *m, struct node *node, int fd, struct fuse_file_info *fi)
@@ -37,19 +37,6 @@ static void open_drop(struct mirror *m, struct node *node, const struct fuse_fil
 	node_forget(m->nodes, node, 1);
 }
 
-/* As the caller, O_TRUNC takes suid and sgid away where the caller's would. */
-static int open_below(struct mirror *m, fuse_req_t req, int fd, int flags)
-{
-	int err = flags & O_TRUNC ? caller_become(m, req, FALSE) : 0;
-
-	if (err)
-		return err;
-	fd = nodes_reopen(m->nodes, fd, flags_below(flags));
-	if (flags & O_TRUNC)
-		caller_leave(m);
-	return fd;
-}
-
 void mirror_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct mirror *m = request_begin(req, FUSEPT_OPEN);
@@ -58,7 +45,7 @@ void mirror_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	int fd = at.fd;
 
 	if (fd >= 0)
-		fd = open_below(m, req, at.fd, fi->flags);
+		fd = nodes_reopen(m->nodes, at.fd, flags_below(fi->flags));
 	if (fd < 0) {
 		fuse_reply_err(req, -fd);
 		return;

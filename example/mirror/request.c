@@ -16,8 +16,14 @@ struct mirror *request_begin(fuse_req_t req, int opcode)
  *
  * HANDLE_KILLPRIV, on by default, would promise that suid and sgid go away
  * when a file is written. The daemon writes as root, so they would not: the
- * kernel has to take them away. The writeback cache does not go together with
- * passthrough, and would hide what is written below.
+ * kernel has to take them away.
+ *
+ * With ATOMIC_O_TRUNC, also a default, the kernel would leave suid and sgid of
+ * a truncated file to OPEN, and not say there whether the caller may keep them.
+ * Without it the kernel truncates by SETATTR, of which it works that out.
+ *
+ * The writeback cache does not go together with passthrough, and would hide
+ * what is written below.
  */
 void mirror_init(void *userdata, struct fuse_conn_info *conn)
 {
@@ -27,7 +33,8 @@ void mirror_init(void *userdata, struct fuse_conn_info *conn)
 
 	stats_count(m->stats, STATS_INIT);
 	conn->want |= conn->capable & wanted;
-	conn->want &= ~(FUSE_CAP_HANDLE_KILLPRIV | FUSE_CAP_WRITEBACK_CACHE);
+	conn->want &=
+		~(FUSE_CAP_HANDLE_KILLPRIV | FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_WRITEBACK_CACHE);
 #ifdef FUSE_CAP_HANDLE_KILLPRIV_V2
 	conn->want &= ~FUSE_CAP_HANDLE_KILLPRIV_V2;
 #endif
