@@ -64,11 +64,21 @@ static int set_owner(int fd, const struct stat *attr, int to_set)
 	return fchownat(fd, "", uid, gid, AT_EMPTY_PATH);
 }
 
-static int set_size(int fd, off_t size, const struct fuse_file_info *fi)
+static int set_size(struct mirror *m, fuse_req_t req, int fd, off_t size,
+		    const struct fuse_file_info *fi)
 {
+	int err = caller_change_begin(m, req);
+
+	if (err)
+		return err;
 	if (open_fd(fi) >= 0)
-		return ftruncate(open_fd(fi), size);
-	return truncate(fd_path(fd).text, size);
+		err = ftruncate(open_fd(fi), size);
+	else
+		err = truncate(fd_path(fd).text, size);
+	if (err)
+		err = -errno;
+	caller_change_end(m);
+	return err;
 }
 
 static struct timespec time_to_set(const struct timespec *at, int to_set, int given, int now)
@@ -93,14 +103,12 @@ static int set_times(int fd, const struct stat *attr, int to_set)
 }
 
 /* The order is chown before chmod: chown takes suid and sgid away. */
-static int set_all(int fd, const struct stat *attr, int to_set, const struct fuse_file_info *fi)
+static int set_others(int fd, const struct stat *attr, int to_set)
 {
 	const int owner = FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID;
 	const int times = FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME;
 
 	if (to_set & owner && set_owner(fd, attr, to_set) < 0)
-		return -errno;
-	if (to_set & FUSE_SET_ATTR_SIZE && set_size(fd, attr->st_size, fi) < 0)
 		return -errno;
 	if (to_set & FUSE_SET_ATTR_MODE && set_mode(fd, attr->st_mode) < 0)
 		return -errno;
@@ -114,10 +122,12 @@ void mirror_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_se
 {
 	struct mirror *m = request_begin(req, FUSEPT_SETATTR);
 	g_auto(held) at = hold(m->nodes, ino);
-	int err = at.fd;
+	int err = MIN(at.fd, 0);
 
-	if (at.fd >= 0)
-		err = set_all(at.fd, attr, to_set, fi);
+	if (!err && to_set & FUSE_SET_ATTR_SIZE)
+		err = set_size(m, req, at.fd, attr->st_size, fi);
+	if (!err)
+		err = set_others(at.fd, attr, to_set);
 	if (err)
 		fuse_reply_err(req, -err);
 	else

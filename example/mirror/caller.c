@@ -6,7 +6,8 @@
  *
  * The kernel has checked the caller's permission, with the supplementary
  * groups that we don't know here. So the thread keeps its capabilities, all
- * but CAP_FSETID: it would keep S_ISGID in modes where the caller can't.
+ * but CAP_FSETID: it would keep S_ISGID in modes where the caller can't, and
+ * suid and sgid of files whose data changes.
  */
 #include "mirror.h"
 
@@ -28,7 +29,7 @@ static int thread_set_apart(void)
 	return 0;
 }
 
-/* Makes all permitted capabilities but @without effective. */
+/* Makes all permitted capabilities but @without (-1: none) effective. */
 static int capabilities_set(int without)
 {
 	struct __user_cap_header_struct head = {
@@ -40,9 +41,20 @@ static int capabilities_set(int without)
 		return -errno;
 	data[0].effective = data[0].permitted;
 	data[1].effective = data[1].permitted;
-	data[CAP_TO_INDEX(without)].effective &= ~CAP_TO_MASK(without);
+	if (without >= 0)
+		data[CAP_TO_INDEX(without)].effective &= ~CAP_TO_MASK(without);
 	if (syscall(SYS_capset, &head, data) < 0)
 		return -errno;
+	return 0;
+}
+
+/* Without the right to, these say nothing and change nothing: so ask. */
+static int ids_set(uid_t uid, gid_t gid)
+{
+	setfsgid(gid);
+	setfsuid(uid);
+	if ((uid_t)setfsuid((uid_t)-1) != uid || (gid_t)setfsgid((gid_t)-1) != gid)
+		return -EPERM;
 	return 0;
 }
 
@@ -63,12 +75,10 @@ int caller_become(struct mirror *m, fuse_req_t req, gboolean with_umask)
 	}
 	if (!m->owners)
 		return 0;
-	setfsgid(ctx->gid);
-	if (ctx->uid) {
-		/* takes the capabilities away that are about files */
-		setfsuid(ctx->uid);
+	/* takes the capabilities away that are about files, unless it's root */
+	err = ids_set(ctx->uid, ctx->gid);
+	if (!err && ctx->uid)
 		err = capabilities_set(CAP_FSETID);
-	}
 	if (err)
 		caller_leave(m);
 	return err;
@@ -83,5 +93,29 @@ void caller_leave(struct mirror *m)
 		setfsuid(0);
 		setfsgid(0);
 	}
+	errno = err;
+}
+
+/*
+ * Takes from the thread, until caller_change_end(), what would let suid and sgid
+ * stay when a file's data changes. A write comes after the kernel has seen to
+ * them, except with killpriv; the rest is not left to it in any case.
+ *
+ * Whether a caller who is root has CAP_FSETID we don't know: without killpriv it
+ * is the kernel that asks him, with it he is taken for one who has not.
+ */
+int caller_change_begin(struct mirror *m, fuse_req_t req)
+{
+	if (!m->owners || (!m->killpriv && !fuse_req_ctx(req)->uid))
+		return 0;
+	return capabilities_set(CAP_FSETID);
+}
+
+void caller_change_end(struct mirror *m)
+{
+	int err = errno;
+
+	if (m->owners)
+		capabilities_set(-1);
 	errno = err;
 }

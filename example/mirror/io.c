@@ -46,6 +46,20 @@ void mirror_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct 
 	fuse_reply_data(req, &data, 0);
 }
 
+/* Without killpriv the kernel has taken suid and sgid away before it asks. */
+static ssize_t write_below(struct mirror *m, fuse_req_t req, struct fuse_bufvec *out,
+			   struct fuse_bufvec *in)
+{
+	ssize_t done = m->killpriv ? caller_change_begin(m, req) : 0;
+
+	if (done < 0)
+		return done;
+	done = fuse_buf_copy(out, in, 0);
+	if (m->killpriv)
+		caller_change_end(m);
+	return done;
+}
+
 void mirror_write_buf(fuse_req_t req, fuse_ino_t ino, struct fuse_bufvec *in, off_t off,
 		      struct fuse_file_info *fi)
 {
@@ -62,7 +76,7 @@ void mirror_write_buf(fuse_req_t req, fuse_ino_t ino, struct fuse_bufvec *in, of
 	out.buf[0].flags = FUSE_BUF_IS_FD | FUSE_BUF_FD_SEEK;
 	out.buf[0].fd = file.fd;
 	out.buf[0].pos = off;
-	done = fuse_buf_copy(&out, in, 0);
+	done = write_below(m, req, &out, in);
 	if (done < 0)
 		fuse_reply_err(req, (int)-done);
 	else
@@ -82,16 +96,28 @@ void mirror_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file
 	fuse_reply_err(req, err);
 }
 
+static int fallocate_below(struct mirror *m, fuse_req_t req, int fd, int mode, off_t off,
+			   off_t length)
+{
+	int err = caller_change_begin(m, req);
+
+	if (err)
+		return err;
+	err = fallocate(fd, mode, off, length) < 0 ? -errno : 0;
+	caller_change_end(m);
+	return err;
+}
+
 void mirror_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t length,
 		      struct fuse_file_info *fi)
 {
 	struct mirror *m = request_begin(req, FUSEPT_FALLOCATE);
 	g_auto(opened) file = file_of(m, ino, fi, O_WRONLY);
-	int err = -file.fd;
+	int err = file.fd;
 
 	if (file.fd >= 0)
-		err = fallocate(file.fd, mode, off, length) < 0 ? errno : 0;
-	fuse_reply_err(req, err);
+		err = fallocate_below(m, req, file.fd, mode, off, length);
+	fuse_reply_err(req, -err);
 }
 
 /* Moves the position of a descriptor that nothing uses the position of. */
@@ -125,9 +151,15 @@ void mirror_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
 		fuse_reply_err(req, in.fd < 0 ? -in.fd : -out.fd);
 		return;
 	}
-	done = copy_file_range(in.fd, &off_in, out.fd, &off_out, len, (unsigned int)flags);
+	done = caller_change_begin(m, req);
+	if (!done) {
+		done = copy_file_range(in.fd, &off_in, out.fd, &off_out, len, (unsigned int)flags);
+		if (done < 0)
+			done = -errno;
+		caller_change_end(m);
+	}
 	if (done < 0)
-		fuse_reply_err(req, errno);
+		fuse_reply_err(req, (int)-done);
 	else
 		fuse_reply_write(req, (size_t)done);
 }

@@ -119,6 +119,7 @@ static int begin_passing(struct mirror *m)
 {
 	struct fusept_session_options options = {
 		.size = sizeof(options),
+		.flags = m->opt.killpriv ? FUSEPT_SESSION_KILLPRIV : 0,
 		.max_stack_depth = m->opt.max_stack_depth,
 		.max_level = m->opt.io_only ? FUSEPT_LEVEL_IO : 0,
 	};

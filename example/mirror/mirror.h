@@ -32,10 +32,11 @@ struct mirror {
 	struct fusept_session *session; /* NULL: nothing is asked of the kernel */
 	struct nodes *nodes;
 	struct stats *stats;
-	dev_t own_dev;	 /* st_dev of our own mount */
-	gboolean guard;	 /* our own mount may be met below SOURCE */
-	gboolean owners; /* we can make files for other users */
-	gboolean daemon; /* nobody reads stderr */
+	dev_t own_dev;	   /* st_dev of our own mount */
+	gboolean guard;	   /* our own mount may be met below SOURCE */
+	gboolean owners;   /* we can make files for other users */
+	gboolean killpriv; /* the kernel leaves suid and sgid to us */
+	gboolean daemon;   /* nobody reads stderr */
 };
 
 /* A new name for a file, on its way to the kernel. */
@@ -71,6 +72,8 @@ void pass_forget(struct node *node);
 /* ---- caller.c: files are made with the caller's identity ---- */
 int caller_become(struct mirror *m, fuse_req_t req, gboolean with_umask);
 void caller_leave(struct mirror *m);
+int caller_change_begin(struct mirror *m, fuse_req_t req);
+void caller_change_end(struct mirror *m);
 
 /* ---- entry.c ---- */
 int entry_from_fd(struct mirror *m, int fd, struct entry *out);

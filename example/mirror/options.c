@@ -13,22 +13,37 @@
 
 enum { KEY_OPS, KEY_IGNORED };
 
-#define OPTION(text, field)                              \
+/* An option whose value, or presence, goes to a field. */
+#define VALUE(text, field)                               \
 	{                                                \
 		text, offsetof(struct options, field), 0 \
 	}
+#define SWITCH(text, field)                              \
+	{                                                \
+		text, offsetof(struct options, field), 1 \
+	}
 
 static const struct fuse_opt specs[] = {
-	OPTION("entry_timeout=%lf", entry_timeout), OPTION("attr_timeout=%lf", attr_timeout),
-	OPTION("negative_timeout=%lf", negative_timeout), OPTION("max_fds=%u", max_fds),
-	OPTION("max_stack_depth=%u", max_stack_depth), OPTION("stats=%s", stats),
+	VALUE("entry_timeout=%lf", entry_timeout),
+	VALUE("attr_timeout=%lf", attr_timeout),
+	VALUE("negative_timeout=%lf", negative_timeout),
+	VALUE("max_fds=%u", max_fds),
+	VALUE("max_stack_depth=%u", max_stack_depth),
+	VALUE("stats=%s", stats),
+	SWITCH("killpriv", killpriv),
 	FUSE_OPT_KEY("ops=", KEY_OPS),
 	/* for mount(8) and boot scripts, not for a file system */
-	FUSE_OPT_KEY("auto", KEY_IGNORED), FUSE_OPT_KEY("noauto", KEY_IGNORED),
-	FUSE_OPT_KEY("defaults", KEY_IGNORED), FUSE_OPT_KEY("nofail", KEY_IGNORED),
-	FUSE_OPT_KEY("_netdev", KEY_IGNORED), FUSE_OPT_KEY("user", KEY_IGNORED),
-	FUSE_OPT_KEY("nouser", KEY_IGNORED), FUSE_OPT_KEY("users", KEY_IGNORED),
-	FUSE_OPT_KEY("comment=", KEY_IGNORED), FUSE_OPT_END};
+	FUSE_OPT_KEY("auto", KEY_IGNORED),
+	FUSE_OPT_KEY("noauto", KEY_IGNORED),
+	FUSE_OPT_KEY("defaults", KEY_IGNORED),
+	FUSE_OPT_KEY("nofail", KEY_IGNORED),
+	FUSE_OPT_KEY("_netdev", KEY_IGNORED),
+	FUSE_OPT_KEY("user", KEY_IGNORED),
+	FUSE_OPT_KEY("nouser", KEY_IGNORED),
+	FUSE_OPT_KEY("users", KEY_IGNORED),
+	FUSE_OPT_KEY("comment=", KEY_IGNORED),
+	FUSE_OPT_END,
+};
 
 static const char usage[] =
 	"usage: fusept-mirror SOURCE MOUNTPOINT [options]\n"
@@ -46,6 +61,8 @@ static const char usage[] =
 	"    -o max_fds=N           descriptors for files not in use (3/4 of the\n"
 	"                           limit); other files are found by file handle\n"
 	"    -o max_stack_depth=N   1, or 2 if SOURCE is a stacking file system (1)\n"
+	"    -o killpriv            stock kernels: cheaper writes that clear suid and\n"
+	"                           sgid below, root's too; attr_timeout is 0\n"
 	"    -o stats=FILE          write the number of requests served, as JSON, at\n"
 	"                           the end and on SIGUSR1\n"
 	"\n";

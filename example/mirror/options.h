@@ -19,8 +19,9 @@ struct options {
 	unsigned int max_fds;	      /* 0: by the limit on descriptors */
 	unsigned int max_stack_depth; /* 0: the library's choice */
 	uint64_t ops;
-	gboolean io_only; /* ops=io: nothing before open */
-	gboolean in_ops;  /* the last word belonged to ops= */
+	gboolean killpriv; /* asked for; see struct mirror */
+	gboolean io_only;  /* ops=io: nothing before open */
+	gboolean in_ops;   /* the last word belonged to ops= */
 	gboolean allow_root;
 	gboolean foreground;
 	gboolean singlethread;

@@ -61,6 +61,10 @@ void pass_begin(struct mirror *m)
 
 	if (at_level(m, FUSEPT_LEVEL_OPS))
 		warn_missing(m);
+	/* a mode that a write has changed must not be trusted, by exec least of all */
+	m->killpriv = m->opt.killpriv && !at_level(m, FUSEPT_LEVEL_OPS);
+	if (m->killpriv)
+		m->opt.attr_timeout = 0;
 	backing = pass_entry(m, root.node);
 	if (backing)
 		err = fusept_backing_bind(backing, FUSE_ROOT_ID);

@@ -16,7 +16,8 @@ struct mirror *request_begin(fuse_req_t req, int opcode)
  *
  * HANDLE_KILLPRIV, on by default, would promise that suid and sgid go away
  * when a file is written. The daemon writes as root, so they would not: the
- * kernel has to take them away.
+ * kernel has to take them away. The option killpriv asks for version 2 by way
+ * of the library; see caller.c for how it is kept.
  *
  * With ATOMIC_O_TRUNC, also a default, the kernel would leave suid and sgid of
  * a truncated file to OPEN, and not say there whether the caller may keep them.
