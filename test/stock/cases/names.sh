@@ -22,6 +22,11 @@ make_all() {
 	"$TOOL" open file rdonly+directory 0
 	"$TOOL" open fresh rdwr+creat+excl 6751
 	"$TOOL" open fifo rdonly+nonblock 0
+	chown -h 12:13 link
+	touch -h -d '2001-02-03 04:05:06.789' link fifo file dir
+	touch -h -a -d '2002-03-04 05:06:07.891' link fifo
+	setfattr -h -n trusted.x -v y link
+	stat -c '%n %u %g %x %y' link fifo file dir
 }
 
 hard_links() {

@@ -9,6 +9,10 @@ run_as_anybody() {
 	as_anybody bash -c "$1"
 }
 
+without_fsetid() {
+	setpriv --bounding-set -fsetid --inh-caps -fsetid "$@"
+}
+
 # shellcheck disable=SC2016 # the other user's shell expands
 new_files() {
 	run_as_anybody 'umask 002; mkdir d; echo x >f; ln -s f l; mkfifo p; touch d/f; mknod c c 1 3'
@@ -60,7 +64,7 @@ denied() {
 # A write by somebody else, a truncate and a chown take suid and sgid away.
 stripped() {
 	local file
-	for file in write append truncate trunc fallocate map copy direct chown chgrp root again; do
+	for file in write append truncate trunc fallocate copy direct chown chgrp again; do
 		head -c 8192 /bin/true >$file
 		chmod 6777 $file
 	done
@@ -76,8 +80,56 @@ stripped() {
 	as_anybody "$TOOL" again again
 	chown 77 chown
 	chgrp 77 chgrp
-	echo x >>root
 	stat -c '%n %a' -- *
+}
+
+# Root's uid is not his right to keep them.
+unprivileged_root() {
+	local file
+	for file in write append truncate trunc fallocate copy direct; do
+		head -c 8192 /bin/true >$file
+		chmod 6777 $file
+	done
+	without_fsetid bash -c 'echo x >write; stat -c %a write'
+	without_fsetid bash -c 'echo x >>append; stat -c %a append'
+	without_fsetid truncate -s 5 truncate
+	without_fsetid "$TOOL" open trunc wronly+trunc 0
+	without_fsetid fallocate -l 9999 fallocate
+	without_fsetid "$TOOL" copy write copy 2 4
+	without_fsetid "$TOOL" direct direct
+	stat -c '%n %a' -- *
+}
+
+# Root's own leave them.
+kept() {
+	head -c 8192 /bin/true >file
+	chmod 6777 file
+	echo x >>file
+	truncate -s 5 file
+	stat -c '%n %a' file
+}
+
+# asked_by_writes NUMBER [OPTIONS]: requests for xattrs, of writes of one open
+# file on a mount of their own; the way to the file makes some for ACLs.
+asked_by_writes() {
+	local number=$1
+	shift
+	rm -f "$SRC/written"
+	touch "$SRC/written"
+	chmod 666 "$SRC/written"
+	mount_mirror "$@"
+	as_anybody dd if=/dev/zero of="$MNT/written" bs=4096 count="$number" conv=notrunc status=none
+	umount_mirror
+	asked=$(requests GETXATTR)
+}
+
+# The same of 100 writes more than one.
+count_more_writes() {
+	local first
+	asked_by_writes 1 "$@"
+	first=$asked
+	asked_by_writes 101 "$@"
+	asked=$((asked - first))
 }
 
 modes() {
@@ -112,9 +164,28 @@ stale_absence() {
 }
 
 mount_mirror "entry_timeout=60"
-for function in new_files members denied stripped modes; do
+for function in new_files members denied stripped unprivileged_root kept modes; do
 	compare_with_plain "$function"
 done
 stale_absence
 check_no_fd_leak
 umount_mirror
+
+# With killpriv nobody keeps more than before, whatever is cached and whoever
+# writes below: the kernel or, in the second mount, the daemon.
+for ops in "$LEVEL" statfs+supported; do
+	mount_mirror "killpriv,attr_timeout=60,ops=$ops"
+	for function in stripped unprivileged_root; do
+		compare_with_plain "$function"
+	done
+	check_no_fd_leak
+	umount_mirror
+done
+
+if [[ $LEVEL != none && $(level_in_force) == io ]]; then
+	# for capabilities, at each write; or at the first only
+	count_more_writes
+	((asked == 100)) || fail "100 writes ask $asked times without killpriv"
+	count_more_writes killpriv
+	((asked == 0)) || fail "100 writes ask $asked times with killpriv"
+fi
