@@ -57,7 +57,8 @@ mount_mirror() {
 
 # Descriptors of files below that the daemon has; two are for the root.
 daemon_fds() {
-	find "/proc/$DAEMON/fd" -mindepth 1 -printf '%l\n' | grep -c "^$WORK/source\(/\|\$\| \)" || true
+	find "/proc/$DAEMON/fd" -mindepth 1 -printf '%l\n' 2>/dev/null |
+		grep -c "^$WORK/source\(/\|\$\| \)" || true
 }
 
 # Drops all names that the kernel keeps of the mount, so that FORGETs go out.
@@ -82,6 +83,7 @@ umount_mirror() {
 	wait "$DAEMON" || status=$?
 	((status == 0)) || fail "the daemon's status is $status: $(cat "$LOG")"
 	[[ -s $STATS ]] || fail "no $STATS"
+	! grep -E 'runtime error|Sanitizer' "$LOG" >&2 || fail "a sanitizer complains"
 }
 
 # requests NAME: how many of them the daemon has served, after its end.

@@ -89,6 +89,13 @@ if ((${#cases[@]} == 0)); then
 	done
 fi
 check_machine
+# what we have inherited is not for the daemon, whose descriptors are counted
+for fd in /proc/self/fd/*; do
+	fd=${fd##*/}
+	((fd <= 2 || fd == 255)) || exec {fd}>&-
+done
+# with -Db_sanitize=thread
+export TSAN_OPTIONS=${TSAN_OPTIONS:-suppressions=$here/tsan.supp}
 work=$(mktemp -d "${TMPDIR:-/tmp}/fusept-stock.XXXXXX")
 chmod 711 "$work"
 trap finish EXIT
