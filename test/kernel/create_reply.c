@@ -187,7 +187,7 @@ static int edit_open(struct raw_req *q, int err)
 		return err;
 	/* handle 0 says that there is nothing to release */
 	if (q->r->u[KEEP_NOTHING]) {
-		close((int)out->fh);
+		close(raw_fd(out->fh));
 		out->fh = 0;
 	}
 	out->backing_id = (int32_t)q->r->u[OPEN_ID];

@@ -65,24 +65,25 @@ void ktest_add(struct ktest_case *kc)
 	last = &kc->next;
 }
 
-static void say(const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0)))
+static void say(const char *where, const char *fmt, va_list ap)
 {
 	char text[1024];
 
 	vsnprintf(text, sizeof(text), fmt, ap);
-	fprintf(stderr, "# %s: %s\n", ktest_self ? ktest_self->name : "ktest",
-		text);
+	fprintf(stderr, "# %s: %s%s\n", ktest_self ? ktest_self->name : "ktest",
+		where, text);
 }
 
 void ktest_fail(const char *file, int line, const char *fmt, ...)
 {
-	char where[1200];
+	const char *base = strrchr(file, '/');
+	char where[256];
 	va_list ap;
 
-	snprintf(where, sizeof(where), "%s:%d: %s", strrchr(file, '/') ?
-		 strrchr(file, '/') + 1 : file, line, fmt);
+	snprintf(where, sizeof(where), "%s:%d: ", base ? base + 1 : file, line);
 	va_start(ap, fmt);
-	say(where, ap);
+	say(where, fmt, ap);
 	va_end(ap);
 	abort_connections();
 	_exit(EXIT_FAILURE);
@@ -93,7 +94,7 @@ void ktest_skip(const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	say(fmt, ap);
+	say("", fmt, ap);
 	va_end(ap);
 	abort_connections();
 	_exit(EXIT_SKIP);
@@ -104,7 +105,7 @@ void ktest_note(const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	say(fmt, ap);
+	say("", fmt, ap);
 	va_end(ap);
 }
 
@@ -165,9 +166,13 @@ static int run_process(const struct ktest_case *kc, const char *dir)
 		waitpid(pid, NULL, 0);
 	} else {
 		waitpid(pid, &status, 0);
-		/* those it left, of a case that failed */
 		kill(-pid, SIGKILL);
-		abort_connections();
+		/*
+		 * Those that a failed case left. Of one that has passed none is
+		 * left, and its number may be that of somebody else by now.
+		 */
+		if (status)
+			abort_connections();
 	}
 	close(pidfd);
 	return status;

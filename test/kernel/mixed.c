@@ -125,9 +125,16 @@ KTEST(mixed, maps_neither, .opt.ops = OP(GETATTR))
 	expect_maps(r, ENODEV, ENODEV);
 }
 
-/* FOPEN_DIRECT_IO is about read and write: a mapping is still of the file below */
+/* The daemon wants to see the data: a mapping would go past it ... */
 KTEST(mixed, maps_opted_out, .opt.ops = DAEMON_OPENS,
       .opt.open_flags = FOPEN_DIRECT_IO)
+{
+	expect_maps(r, ENODEV, ENODEV);
+}
+
+/* ... unless it says that mappings may, as it can without a mask */
+KTEST(mixed, maps_of_direct_io, .opt.ops = DAEMON_OPENS,
+      .opt.open_flags = FOPEN_DIRECT_IO, .opt.open_attach = true)
 {
 	expect_maps(r, 0, 0);
 }
@@ -179,4 +186,18 @@ KTEST(mixed, append_by_daemon, .opt.ops = RAW_ALL & ~OP(WRITE))
 	CHECK_EQ(pread(fd, buf, sizeof(buf), 18), 3);
 	close(fd);
 	same_stat(M(r, "file"), S(r, "file"));
+}
+
+/* The daemon keeps the locks, and close(2) ends them: it has to be told */
+KTEST(mixed, flush_with_locks, .opt.ops = RAW_ALL,
+      .opt.init_add = FUSE_POSIX_LOCKS)
+{
+	int fd;
+
+	raw_reset(r);
+	fd = (int)CHECK_OK(open(M(r, "file"), O_RDWR | O_CLOEXEC));
+	close(fd);
+	raw_barrier(r);
+	CHECK_EQ(raw_count(r, FUSE_FLUSH), 1);
+	expect_no_requests(r, r->supported & ~OP(FLUSH));
 }

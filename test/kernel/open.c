@@ -137,10 +137,10 @@ SCRIPT(open, direct, .needs = OP(READ) | OP(WRITE) | OP(OPEN))
 	close(fd);
 }
 
-static void copy_program(const char *to)
+static void copy_program(const char *from, const char *to)
 {
-	char data[256 * 1024];
-	ssize_t n = CHECK_OK(get_file("/bin/true", data, sizeof(data)));
+	static char data[256 * 1024];
+	ssize_t n = CHECK_OK(get_file(from, data, sizeof(data)));
 
 	put_file(to, data, (size_t)n);
 	CHECK_OK(chmod(to, 0755));
@@ -158,12 +158,42 @@ static int spawn(const char *program)
 	return waitpid(pid, &status, 0) < 0 ? -1 : status;
 }
 
+/* While it runs, nobody may write to it */
+static void try_running(struct log *l)
+{
+	int in[2], out[2], status;
+	pid_t pid;
+	char c;
+
+	CHECK_OK(pipe2(in, 0));
+	CHECK_OK(pipe2(out, 0));
+	pid = (pid_t)CHECK_OK(fork());
+	if (!pid) {
+		dup2(in[0], 0);
+		dup2(out[1], 1);
+		execl("./cat", "cat", "good", "-", NULL);
+		_exit(1);
+	}
+	/* it has said something: it runs, and now waits for its input */
+	CHECK_EQ(read(out[0], &c, 1), 1);
+	NOTE(open("cat", O_WRONLY));
+	NOTE(truncate("cat", 0));
+	NOTE(chmod("cat", 0700));
+	kill(pid, SIGKILL);
+	CHECK_OK(waitpid(pid, &status, 0));
+	for (int i = 0; i < 2; i++) {
+		close(in[i]);
+		close(out[i]);
+	}
+	close(NOTE_FD(open("cat", O_WRONLY | O_CLOEXEC)));
+}
+
 /* Running a file through the mount, and ETXTBSY both ways */
 SCRIPT(open, exec)
 {
 	int fd;
 
-	copy_program("prog");
+	copy_program("/bin/true", "prog");
 	NOTE(spawn("./prog"));
 	fd = (int)CHECK_OK(open("prog", O_WRONLY | O_CLOEXEC));
 	NOTE(spawn("./prog"));
@@ -171,6 +201,8 @@ SCRIPT(open, exec)
 	NOTE(spawn("./prog"));
 	CHECK_OK(chmod("prog", 0644));
 	NOTE(spawn("./prog"));
+	copy_program("/bin/cat", "cat");
+	try_running(l);
 	NOTE(spawn("./dir"));
 	NOTE(spawn("./fifo"));
 }

@@ -38,7 +38,7 @@ int raw_readdir(struct raw_req *q)
 {
 	const struct fuse_read_in *in = q->arg;
 	size_t size = in->size < RAW_MAX_WRITE ? in->size : RAW_MAX_WRITE;
-	int fd = in->fh ? (int)in->fh : raw_node_reopen(q->node, O_RDONLY);
+	int fd = in->fh ? raw_fd(in->fh) : raw_node_reopen(q->node, O_RDONLY);
 	char *buf = malloc(size);
 	long n = -1;
 	int err;

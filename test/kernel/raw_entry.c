@@ -181,7 +181,7 @@ static int created(struct raw_req *q, int fd, int path_fd, const char *name)
 	if (q->entry->ops & OP(RELEASE))
 		close(fd);
 	else
-		open.fh = (uint64_t)fd;
+		open.fh = raw_fh(fd);
 	memcpy(q->out + q->out_len, &open, sizeof(open));
 	q->out_len += sizeof(open);
 	return 0;

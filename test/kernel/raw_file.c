@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* raw_file.c - open files; a file handle is an fd, 0 is none */
+/* raw_file.c - open files */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -11,10 +11,29 @@
 
 #include "rawfuse.h"
 
+/*
+ * A file handle is an fd with a seal, 0 is none: one that a hostile answer has
+ * changed must not name an fd of somebody else.
+ */
+uint64_t raw_fh(int fd)
+{
+	uint32_t seal = ((uint32_t)fd + 1) * 2654435761U;
+
+	return (uint64_t)seal << 32 | (uint32_t)fd;
+}
+
+/* The fd of a handle, or -EBADF */
+int raw_fd(uint64_t fh)
+{
+	int fd = (int)(uint32_t)fh;
+
+	return raw_fh(fd) == fh ? fd : -EBADF;
+}
+
 /* The fd of a handle, or without one a new fd of the node; -errno */
 static int use(const struct raw_node *n, uint64_t fh, int flags)
 {
-	return fh ? (int)fh : raw_node_reopen(n, flags);
+	return fh ? raw_fd(fh) : raw_node_reopen(n, flags);
 }
 
 /* Ends use(); the result to answer with */
@@ -52,7 +71,7 @@ static int open_reply(struct raw_req *q, int fd)
 	if (q->node->ops & (OP(RELEASE) | OP(RELEASEDIR)))
 		close(fd);
 	else
-		out->fh = (uint64_t)fd;
+		out->fh = raw_fh(fd);
 	if (q->r->opt.open_attach && q->in->opcode == FUSE_OPEN) {
 		if (q->node->backing_id <= 0)
 			q->node->backing_id =
@@ -92,7 +111,7 @@ int raw_release_file(struct raw_req *q)
 	const struct fuse_release_in *in = q->arg;
 
 	if (in->fh)
-		close((int)in->fh);
+		close(raw_fd(in->fh));
 	return 0;
 }
 
@@ -138,7 +157,7 @@ int raw_flush(struct raw_req *q)
 
 	if (!in->fh)
 		return 0;
-	return close(dup((int)in->fh)) < 0 ? -errno : 0;
+	return close(dup(raw_fd(in->fh))) < 0 ? -errno : 0;
 }
 
 int raw_fsync(struct raw_req *q)

@@ -169,6 +169,8 @@ int raw_node_reopen(const struct raw_node *n, int flags);
 void raw_attr(struct fuse_attr *a, const struct stat *st);
 
 /* raw_entry.c, raw_attr.c, raw_file.c, raw_dir.c, raw_xattr.c: the mirror */
+uint64_t raw_fh(int fd);
+int raw_fd(uint64_t fh);
 int raw_entry(struct raw_req *q, const char *name);
 void raw_entry_drop(struct raw_req *q);
 int raw_lookup(struct raw_req *q);

@@ -10,8 +10,9 @@ program=$(realpath "${1:?usage: run.sh BUILD_DIR [CASE...]}")/test/kernel/fusept
 shift
 groups=(abort attr create_reply daemon dir fault fresh hostile io ioctl_bind
 	ioctl_mask ioctl_open killpriv lookup_reply map mixed mounts negotiate
-	open perm stack xattr)
-ext4=(attr create_reply dir fault fresh io killpriv map matrix mixed open perm xattr)
+	open perm stack stress xattr)
+ext4=(attr create_reply dir fault fresh io killpriv map matrix mixed open perm
+	stress xattr)
 
 # Errors on demand: of any allocation, and without a word in the log.
 for attr in failslab fail_page_alloc; do
