@@ -23,7 +23,7 @@ END
 # new file, when fs/fuse/ as a whole has one.
 checkpatch_ignore=FILE_PATH_CHANGES
 
-targets=(fs/fuse/)
+targets=(fs/fuse/ fs/backing-file.o)
 check=$build/linux-check
 out=$build/kernel-check
 
@@ -109,6 +109,7 @@ check_uapi() {
 
 # The selftest folder of the series, if it has one, with the series' own headers.
 build_selftest() {
+	mkdir -p "$out/selftest"
 	make_kernel headers &&
 		make -C "$check/tools/testing/selftests/$1" OUTPUT="$out/selftest" \
 			KHDR_INCLUDES="-isystem $out/usr/include"
