@@ -227,6 +227,8 @@ KTEST(ioctl_bind, open_without_pages, .opt.open_flags = FOPEN_DIRECT_IO)
 	CHECK_EQ(pread(fd, buf, sizeof(buf), 0), sizeof(buf));
 	CHECK_EQ(get_file(S(r, "file"), want, sizeof(want)), sizeof(want));
 	CHECK(!memcmp(buf, want, sizeof(buf)));
+	CHECK(mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0) == MAP_FAILED);
+	CHECK_EQ(errno, ENODEV);
 	CHECK_OK(fsync(dfd));
 	CHECK_OK(faccessat(dfd, "a", F_OK, 0));
 	close(fd);

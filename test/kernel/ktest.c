@@ -38,17 +38,37 @@ void ktest_connection(int number)
 	connections->number[atomic_fetch_add(&connections->count, 1)] = number;
 }
 
+/* Numbers are given to others after an umount: is it a mount of that process? */
+static bool is_mounted(const char *pid, int number)
+{
+	char path[64], line[8192];
+	unsigned int major, minor;
+	bool found = false;
+	FILE *in;
+
+	snprintf(path, sizeof(path), "/proc/%s/mountinfo", pid);
+	in = fopen(path, "re");
+	while (in && !found && fgets(line, sizeof(line), in))
+		found = sscanf(line, "%*d %*d %u:%u", &major, &minor) == 2 &&
+			major == 0 && minor == (unsigned int)number;
+	if (in)
+		fclose(in);
+	return found;
+}
+
 /*
  * A case that gives up may have requests waiting for a server in its own process:
  * nothing would ever end them.
  */
-static void abort_connections(void)
+static void abort_connections(const char *pid)
 {
 	char path[64];
 
 	for (int i = 0; connections && i < connections->count; i++) {
 		int fd;
 
+		if (!is_mounted(pid, connections->number[i]))
+			continue;
 		snprintf(path, sizeof(path), FUSE_CONTROL "/%d/abort",
 			 connections->number[i]);
 		fd = open(path, O_WRONLY | O_CLOEXEC);
@@ -85,7 +105,7 @@ void ktest_fail(const char *file, int line, const char *fmt, ...)
 	va_start(ap, fmt);
 	say(where, fmt, ap);
 	va_end(ap);
-	abort_connections();
+	abort_connections("self");
 	_exit(EXIT_FAILURE);
 }
 
@@ -96,7 +116,7 @@ void ktest_skip(const char *fmt, ...)
 	va_start(ap, fmt);
 	say("", fmt, ap);
 	va_end(ap);
-	abort_connections();
+	abort_connections("self");
 	_exit(EXIT_SKIP);
 }
 
@@ -139,6 +159,7 @@ static bool wait_pid(int pidfd, unsigned int seconds)
 static int run_process(const struct ktest_case *kc, const char *dir)
 {
 	int pidfd, status = -1;
+	char text[16];
 	pid_t pid;
 
 	fflush(NULL);
@@ -155,8 +176,9 @@ static int run_process(const struct ktest_case *kc, const char *dir)
 	if (!wait_pid(pidfd, SECONDS)) {
 		ktest_note("%s hangs", kc->name);
 		frame_show_stacks(pid);
+		snprintf(text, sizeof(text), "%d", pid);
+		abort_connections(text);
 		kill(-pid, SIGKILL);
-		abort_connections();
 		if (!wait_pid(pidfd, SECONDS_TO_DIE)) {
 			ktest_note("%s cannot be killed", kc->name);
 			frame_show_stacks(pid);
@@ -166,13 +188,8 @@ static int run_process(const struct ktest_case *kc, const char *dir)
 		waitpid(pid, NULL, 0);
 	} else {
 		waitpid(pid, &status, 0);
+		/* those it left, of a case that failed */
 		kill(-pid, SIGKILL);
-		/*
-		 * Those that a failed case left. Of one that has passed none is
-		 * left, and its number may be that of somebody else by now.
-		 */
-		if (status)
-			abort_connections();
 	}
 	close(pidfd);
 	return status;

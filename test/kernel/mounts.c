@@ -4,6 +4,7 @@
 #include <linux/mount.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -71,6 +72,32 @@ static int run_program(const char *path)
 	return WEXITSTATUS(status);
 }
 
+/* As a loader does that was started itself from somewhere else */
+static int map_program(const char *path)
+{
+	int fd = (int)CHECK_OK(open(path, O_RDONLY | O_CLOEXEC));
+	void *p = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
+	int err = p == MAP_FAILED ? errno : 0;
+
+	if (!err)
+		CHECK_OK(munmap(p, 4096));
+	close(fd);
+	return err;
+}
+
+static int protect_program(const char *path)
+{
+	int fd = (int)CHECK_OK(open(path, O_RDONLY | O_CLOEXEC));
+	void *p = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 0);
+	int err;
+
+	CHECK(p != MAP_FAILED);
+	err = mprotect(p, 4096, PROT_READ | PROT_EXEC) < 0 ? errno : 0;
+	CHECK_OK(munmap(p, 4096));
+	close(fd);
+	return err;
+}
+
 KTEST(mounts, noexec_below, .opt.ops = RAW_ALL)
 {
 	static char program[256 * 1024];
@@ -79,11 +106,17 @@ KTEST(mounts, noexec_below, .opt.ops = RAW_ALL)
 	put_file(S(r, "prog"), program, (size_t)n);
 	CHECK_OK(chmod(S(r, "prog"), 0755));
 	CHECK_EQ(run_program(M(r, "prog")), 0);
+	CHECK_EQ(map_program(M(r, "prog")), 0);
 	remount_below(r, MS_NOEXEC);
 	CHECK_EQ(run_program(S(r, "prog")), EACCES);
 	CHECK_EQ(run_program(M(r, "prog")), EACCES);
+	CHECK_EQ(map_program(S(r, "prog")), EPERM);
+	CHECK_EQ(map_program(M(r, "prog")), EPERM);
+	CHECK_EQ(protect_program(S(r, "prog")), EACCES);
+	CHECK_EQ(protect_program(M(r, "prog")), EACCES);
 	remount_below(r, 0);
 	CHECK_EQ(run_program(M(r, "prog")), 0);
+	CHECK_EQ(protect_program(M(r, "prog")), 0);
 }
 
 /* test(1), asked for what only root may do: 0 yes, 1 no */
@@ -117,6 +150,28 @@ KTEST(mounts, nosuid_below, .opt.ops = RAW_ALL, .opt.wide = true)
 	CHECK_EQ(run_as_other(S(r, "prog")), 1);
 	CHECK_EQ(run_as_other(M(r, "prog")), 1);
 	remount_below(r, 0);
+}
+
+/* Installed as packages are: made, given away, then suid */
+KTEST(mounts, suid_after_chown, .opt.ops = RAW_ALL, .opt.wide = true)
+{
+	static char program[256 * 1024];
+	ssize_t n = CHECK_OK(get_file("/usr/bin/test", program, sizeof(program)));
+
+	put_file(M(r, "prog"), program, (size_t)n);
+	CHECK_OK(chown(M(r, "prog"), 1000, 1000));
+	CHECK_OK(chmod(M(r, "prog"), 04755));
+	CHECK_EQ(run_as_other(M(r, "prog")), 1);
+	CHECK_OK(chown(M(r, "prog"), 0, 0));
+	CHECK_OK(chmod(M(r, "prog"), 04755));
+	CHECK_EQ(run_as_other(M(r, "prog")), 0);
+	/* and changed below */
+	CHECK_OK(chown(S(r, "prog"), 1000, 1000));
+	CHECK_OK(chmod(S(r, "prog"), 04755));
+	CHECK_EQ(run_as_other(M(r, "prog")), 1);
+	CHECK_OK(chown(S(r, "prog"), 0, 0));
+	CHECK_OK(chmod(S(r, "prog"), 04755));
+	CHECK_EQ(run_as_other(M(r, "prog")), 0);
 }
 
 KTEST(mounts, nodev_below, .opt.ops = RAW_ALL)

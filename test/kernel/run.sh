@@ -8,10 +8,10 @@ set -euo pipefail
 
 program=$(realpath "${1:?usage: run.sh BUILD_DIR [CASE...]}")/test/kernel/fusept-ktest
 shift
-groups=(abort attr create_reply daemon dir fault fresh hostile io ioctl_bind
+groups=(abort attr create_reply daemon dir fault fresh held hostile io ioctl_bind
 	ioctl_mask ioctl_open killpriv lookup_reply map mixed mounts negotiate
 	open perm stack stress xattr)
-ext4=(attr create_reply dir fault fresh io killpriv map matrix mixed open perm
+ext4=(attr create_reply dir fault fresh held io killpriv map matrix mixed open perm
 	stress xattr)
 
 # Errors on demand: of any allocation, and without a word in the log.
