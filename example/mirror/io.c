@@ -30,6 +30,24 @@ static opened file_of(struct mirror *m, fuse_ino_t ino, const struct fuse_file_i
 	return file;
 }
 
+/*
+ * The caller may have changed O_APPEND since he opened the file, and nobody told
+ * us. Pages of a mapping are not appended, whatever file they come with.
+ */
+static int append_as(const opened *file, int flags)
+{
+	int now;
+
+	if (file->ours)
+		return 0;
+	now = fcntl(file->fd, F_GETFL);
+	if (now < 0)
+		return -errno;
+	if (!((now ^ flags) & O_APPEND))
+		return 0;
+	return fcntl(file->fd, F_SETFL, now ^ O_APPEND) < 0 ? -errno : 0;
+}
+
 void mirror_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
 {
 	struct mirror *m = request_begin(req, FUSEPT_READ);
@@ -67,10 +85,12 @@ void mirror_write_buf(fuse_req_t req, fuse_ino_t ino, struct fuse_bufvec *in, of
 	int flags = O_WRONLY | (fi->flags & (O_APPEND | O_SYNC | O_DSYNC));
 	g_auto(opened) file = file_of(m, ino, fi, flags);
 	struct fuse_bufvec out = FUSE_BUFVEC_INIT(fuse_buf_size(in));
-	ssize_t done;
+	ssize_t done = file.fd;
 
-	if (file.fd < 0) {
-		fuse_reply_err(req, -file.fd);
+	if (done >= 0)
+		done = append_as(&file, fi->flags);
+	if (done < 0) {
+		fuse_reply_err(req, (int)-done);
 		return;
 	}
 	out.buf[0].flags = FUSE_BUF_IS_FD | FUSE_BUF_FD_SEEK;
@@ -151,7 +171,10 @@ void mirror_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
 		fuse_reply_err(req, in.fd < 0 ? -in.fd : -out.fd);
 		return;
 	}
-	done = caller_change_begin(m, req);
+	/* the kernel has refused it to a caller who appends */
+	done = append_as(&out, 0);
+	if (!done)
+		done = caller_change_begin(m, req);
 	if (!done) {
 		done = copy_file_range(in.fd, &off_in, out.fd, &off_out, len, (unsigned int)flags);
 		if (done < 0)

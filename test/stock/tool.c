@@ -172,6 +172,26 @@ static void tool_again(char **arg)
 	close(fd);
 }
 
+/* append FILE: writes and a copy, O_APPEND being set, cleared and set */
+static void tool_append(char **arg)
+{
+	int fd = open(arg[0], O_RDWR | O_CREAT | O_APPEND, 0644), in = open(arg[0], O_RDONLY);
+	int flags = fcntl(fd, F_GETFL);
+	off_t from = 0, to = 6;
+
+	report("write", write(fd, "0123456789", 10) != 10);
+	report("copy", copy_file_range(in, &from, fd, &to, 2, 0) != 2);
+	report("clear", fcntl(fd, F_SETFL, flags & ~O_APPEND) < 0);
+	report("copy", copy_file_range(in, &from, fd, &to, 2, 0) != 2);
+	report("pwrite", pwrite(fd, "XX", 2, 2) != 2);
+	report("set", fcntl(fd, F_SETFL, flags) < 0);
+	report("pwrite", pwrite(fd, "end", 3, 0) != 3);
+	report("clear", fcntl(fd, F_SETFL, flags & ~O_APPEND) < 0);
+	report("pwrite", pwrite(fd, "Y", 1, 0) != 1);
+	close(in);
+	close(fd);
+}
+
 /* forget MOUNTPOINT: a remount drops all names that are not in use */
 static void tool_forget(char **arg)
 {
@@ -189,7 +209,8 @@ static const struct tool tools[] = {
 	{"copy", 4, tool_copy},	    {"holes", 1, tool_holes},
 	{"map", 2, tool_map},	    {"tmpfile", 2, tool_tmpfile},
 	{"direct", 1, tool_direct}, {"again", 1, tool_again},
-	{"forget", 1, tool_forget}, {NULL, 0, NULL},
+	{"append", 1, tool_append}, {"forget", 1, tool_forget},
+	{NULL, 0, NULL},
 };
 
 int main(int argc, char *argv[])

@@ -63,6 +63,11 @@ two_writers() {
 	facts file
 }
 
+appending() {
+	"$TOOL" append file
+	cat file
+}
+
 sizes() {
 	truncate -s 10000 file
 	truncate -s 100 file
@@ -126,6 +131,8 @@ try_tmpfile
 for function in unlinked replaced removed_dir two_writers sizes mappings synced; do
 	compare_with_plain "$function"
 done
+# a kernel that writes by itself goes on as the file was opened
+[[ $LEVEL != none ]] || compare_with_plain appending
 check_no_fd_leak
 umount_mirror
 
