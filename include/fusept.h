@@ -361,15 +361,18 @@ struct fusept_backing;
  *        mask, else a regular file.
  * @param ops operations to pass through, see fusept_ops_complete().
  *        FUSEPT_OPS_ALL (or any mask with FUSEPT_OPS_SUPPORTED) is limited to
- *        what the kernel has.  FUSEPT_OPS_NONE stands for what stock kernels
+ *        what the kernel has; it is refused if that is nothing, as is
+ *        FUSEPT_OPS_ALL & ~FUSEPT_OPS_IO at FUSEPT_LEVEL_IO.
+ *        FUSEPT_OPS_NONE stands for what stock kernels
  *        do: read and write through an open file.  At FUSEPT_LEVEL_IO the mask
  *        must be FUSEPT_OPS_NONE or have READ and WRITE both and, without
  *        FUSEPT_OPS_SUPPORTED, nothing else.
  * @param out the backing; to be closed with fusept_backing_close()
  * @return 0 or
  *         -EOPNOTSUPP an operation, or a dependency of one, that the kernel
- *                     does not have; at FUSEPT_LEVEL_IO also a file that is
- *                     not a regular one
+ *                     does not have, or with FUSEPT_OPS_SUPPORTED no operation
+ *                     that it has; at FUSEPT_LEVEL_IO also a file that is not
+ *                     a regular one
  *         -EBADF      fd is not open, or the session is not mounted any more
  *         -EPERM      no CAP_SYS_ADMIN
  *         -ELOOP      the file is on a file system that is stacked too deep

@@ -9,13 +9,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* What the caller asked for, as the kernel is to be told. */
+/*
+ * What the caller asked for, as the kernel is to be told.  An empty mask passes
+ * READ and WRITE, so no other may become empty.
+ */
 static int resolve(const struct fusept_session *session, uint64_t ops, uint64_t *mask)
 {
+	const uint64_t asked = ops;
+
 	if (session->level == FUSEPT_LEVEL_NONE)
 		return session->reason;
 	if (ops & FUSEPT_OPS_SUPPORTED)
 		ops &= session->ops;
+	if (asked != FUSEPT_OPS_NONE && ops == FUSEPT_OPS_NONE)
+		return -EOPNOTSUPP;
 	if (session->level == FUSEPT_LEVEL_IO) {
 		if (ops != FUSEPT_OPS_NONE && ops != FUSEPT_OPS_IO)
 			return -EOPNOTSUPP;

@@ -63,7 +63,6 @@ TEST(mask_reaches_the_kernel)
 		{FUSEPT_OPS_SUPPORTED | GETATTR | FUSEPT_OP(60), GETATTR},
 		{GETATTR | FUSEPT_OP(60), GETATTR | FUSEPT_OP(60)},
 		{FUSEPT_OPS_NONE, 0},
-		{FUSEPT_OPS_SUPPORTED, 0},
 	};
 	struct fusept_backing *backing;
 	struct wire wire;
@@ -77,6 +76,26 @@ TEST(mask_reaches_the_kernel)
 		expect_close(17, 0);
 		CHECK_EQ(fusept_backing_close(backing), 0);
 	}
+	wire_close(&wire);
+}
+
+/* For an empty mask is no request for nothing: it passes reads and writes. */
+TEST(mask_that_the_kernel_has_nothing_of_is_refused)
+{
+	const uint64_t nothing[] = {FUSEPT_OPS_SUPPORTED, FUSEPT_OPS_SUPPORTED | FUSEPT_OP(60),
+				    FUSEPT_OPS_ALL & ~WIRE_OPS};
+	struct fusept_backing *backing;
+	struct wire wire;
+
+	wire_start(&wire, FUSEPT_LEVEL_OPS, &daemon_ops, NULL);
+	for (size_t i = 0; i < COUNT(nothing); i++)
+		CHECK_EQ(fusept_backing_open(wire.session, 0, nothing[i], &backing), -EOPNOTSUPP);
+	backing = registered(&wire, GETATTR, 5);
+	for (size_t i = 0; i < COUNT(nothing); i++)
+		CHECK_EQ(fusept_backing_set_ops(backing, nothing[i]), -EOPNOTSUPP);
+	CHECK_EQ(fusept_backing_ops(backing), GETATTR);
+	expect_close(5, 0);
+	CHECK_EQ(fusept_backing_close(backing), 0);
 	wire_close(&wire);
 }
 
@@ -123,10 +142,12 @@ TEST(errors_of_plain_registration)
 TEST(masks_at_level_io)
 {
 	const uint64_t good[] = {FUSEPT_OPS_NONE, FUSEPT_OPS_IO, FUSEPT_OPS_ALL,
-				 FUSEPT_OPS_ALL & ~GETATTR, FUSEPT_OPS_SUPPORTED | GETATTR};
+				 FUSEPT_OPS_ALL & ~GETATTR};
 	const uint64_t bad[] = {FUSEPT_OP(FUSEPT_READ), FUSEPT_OP(FUSEPT_WRITE),
 				FUSEPT_OPS_IO | GETATTR, GETATTR,
-				FUSEPT_OPS_ALL & ~FUSEPT_OP(FUSEPT_READ)};
+				FUSEPT_OPS_ALL & ~FUSEPT_OP(FUSEPT_READ),
+				FUSEPT_OPS_ALL & ~FUSEPT_OPS_IO, FUSEPT_OPS_SUPPORTED | GETATTR,
+				FUSEPT_OPS_SUPPORTED};
 	struct fusept_backing *backing;
 	struct wire wire;
 
