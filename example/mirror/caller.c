@@ -2,7 +2,8 @@
 /*
  * A new file belongs to its caller: the thread takes the caller's user, group
  * and umask while it makes the file, so that owner, group of a directory with
- * S_ISGID, default ACL and quota are the work of the file system below.
+ * S_ISGID, default ACL and the file's quota are the work of the file system
+ * below. Quota binds who lacks CAP_SYS_RESOURCE, so the daemon has not got it.
  *
  * The kernel has checked the caller's permission, with the supplementary
  * groups that we don't know here. So the thread keeps its capabilities, all
@@ -15,6 +16,24 @@
 #include <sched.h>
 #include <sys/fsuid.h>
 #include <sys/syscall.h>
+
+/* For good, from this thread and those that it starts. */
+int caller_respect_quota(void)
+{
+	const int index = CAP_TO_INDEX(CAP_SYS_RESOURCE);
+	struct __user_cap_header_struct head = {
+		.version = _LINUX_CAPABILITY_VERSION_3,
+	};
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+
+	if (syscall(SYS_capget, &head, data) < 0)
+		return -errno;
+	data[index].effective &= ~CAP_TO_MASK(CAP_SYS_RESOURCE);
+	data[index].permitted &= ~CAP_TO_MASK(CAP_SYS_RESOURCE);
+	if (syscall(SYS_capset, &head, data) < 0)
+		return -errno;
+	return 0;
+}
 
 /* Has this thread a umask of its own? */
 static GPrivate thread_is_apart;

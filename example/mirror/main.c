@@ -40,9 +40,8 @@ static unsigned int raise_fd_limit(unsigned int wanted)
 }
 
 /* Opens what is to be shown, before anything is mounted over it. */
-static int open_source(struct mirror *m)
+static int open_source(struct mirror *m, unsigned int max_fds)
 {
-	unsigned int max_fds = raise_fd_limit(m->opt.max_fds);
 	int err, fd = open(m->opt.source, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd < 0) {
@@ -63,6 +62,19 @@ static int open_source(struct mirror *m)
 		return err;
 	}
 	return 0;
+}
+
+/* Before there are threads: each has limits in common, but capabilities of its own. */
+static int set_up(struct mirror *m)
+{
+	unsigned int max_fds = raise_fd_limit(m->opt.max_fds);
+	int err = caller_respect_quota();
+
+	if (err) {
+		complain("CAP_SYS_RESOURCE can't be dropped: %s", strerror(-err));
+		return err;
+	}
+	return open_source(m, max_fds);
 }
 
 /* Is the mount point the source, or below it? Then we may meet ourselves. */
@@ -182,7 +194,7 @@ static int run(struct mirror *m, struct fuse_args *args)
 		complain("see fusept-mirror --help");
 		return -EINVAL;
 	}
-	result = open_source(m);
+	result = set_up(m);
 	if (!result && fuse_set_signal_handlers(m->se))
 		result = -EINVAL;
 	if (!result) {

@@ -70,6 +70,7 @@ void pass_describe(struct mirror *m, struct stats_about *about);
 void pass_forget(struct node *node);
 
 /* ---- caller.c: files are made with the caller's identity ---- */
+int caller_respect_quota(void);
 int caller_become(struct mirror *m, fuse_req_t req, gboolean with_umask);
 void caller_leave(struct mirror *m);
 int caller_change_begin(struct mirror *m, fuse_req_t req);

@@ -163,11 +163,22 @@ stale_absence() {
 	[[ $(<"$SRC/appears") == secret ]] || fail "the file was changed"
 }
 
+# CAP_SYS_RESOURCE, 24, is what gets past quota.
+check_quota_binds() {
+	local file bits
+	for file in "/proc/$DAEMON"/task/*/status; do
+		while read -r _ bits; do
+			(((16#$bits >> 24 & 1) == 0)) || fail "CAP_SYS_RESOURCE in $file"
+		done < <(grep -E '^Cap(Prm|Eff):' "$file")
+	done
+}
+
 mount_mirror "entry_timeout=60"
 for function in new_files members denied stripped unprivileged_root kept modes; do
 	compare_with_plain "$function"
 done
 stale_absence
+check_quota_binds
 check_no_fd_leak
 umount_mirror
 
