@@ -179,7 +179,7 @@ FUSEPT_API int fusept_ops_format(uint64_t ops, char *buf, size_t size);
  * cached), OPEN needs RELEASE and OPENDIR needs RELEASEDIR (an open that the
  * daemon never saw can't be released by it), LSEEK needs READ and
  * COPY_FILE_RANGE needs READ and WRITE (data that the daemon serves may not be
- * what lies below).  Kernels refuse a mask without them with -EOPNOTSUPP.
+ * what lies below).  Kernels refuse a mask without them with -EDOM.
  *
  * @param ops any mask; FUSEPT_OPS_NONE stays as it is
  * @return the mask and its dependencies
@@ -369,10 +369,11 @@ struct fusept_backing;
  *        FUSEPT_OPS_SUPPORTED, nothing else.
  * @param out the backing; to be closed with fusept_backing_close()
  * @return 0 or
- *         -EOPNOTSUPP an operation, or a dependency of one, that the kernel
- *                     does not have, or with FUSEPT_OPS_SUPPORTED no operation
- *                     that it has; at FUSEPT_LEVEL_IO also a file that is not
- *                     a regular one
+ *         -EOPNOTSUPP an operation that the kernel does not have, or with
+ *                     FUSEPT_OPS_SUPPORTED none that it has, or a file that it
+ *                     can't pass through; at FUSEPT_LEVEL_IO that is each but
+ *                     regular files
+ *         -EDOM       the mask lacks what one of its operations needs
  *         -EBADF      fd is not open, or the session is not mounted any more
  *         -EPERM      no CAP_SYS_ADMIN
  *         -ELOOP      the file is on a file system that is stacked too deep
@@ -447,9 +448,11 @@ FUSEPT_API FUSEPT_CHECKED int fusept_backing_bind(struct fusept_backing *backing
  * @param backing of a session at FUSEPT_LEVEL_OPS
  * @param ops the whole new mask, as in fusept_backing_open()
  * @return 0 or
- *         -EOPNOTSUPP an operation, or a dependency of one, that the kernel
- *                     does not have; or not at FUSEPT_LEVEL_OPS, unless ops
- *                     would do in fusept_backing_open() there
+ *         -EOPNOTSUPP an operation that the kernel does not have, or with
+ *                     FUSEPT_OPS_SUPPORTED none that it has; or not at
+ *                     FUSEPT_LEVEL_OPS, unless ops would do in
+ *                     fusept_backing_open() there
+ *         -EDOM       the mask lacks what one of its operations needs
  *         -EINVAL     the old or the new mask is empty
  *         -EBUSY      bits would be cleared and an inode is bound
  *         -EBADF      the session is not mounted any more

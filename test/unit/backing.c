@@ -101,8 +101,8 @@ TEST(mask_that_the_kernel_has_nothing_of_is_refused)
 
 TEST(errors_of_registration_with_a_mask_are_the_kernels)
 {
-	const int errors[] = {-EPERM,  -EINVAL, -EBADF,	 -ELOOP, -EOPNOTSUPP,
-			      -ENOMEM, -ENOSPC, -ENOTTY, -EISDIR};
+	const int errors[] = {-EPERM, -EINVAL, -EBADF,	-ELOOP,	 -EOPNOTSUPP,
+			      -EDOM,  -ENOMEM, -ENOSPC, -ENOTTY, -EISDIR};
 	struct fusept_backing *backing = NULL;
 	struct wire wire;
 	int fd;
@@ -143,10 +143,13 @@ TEST(masks_at_level_io)
 {
 	const uint64_t good[] = {FUSEPT_OPS_NONE, FUSEPT_OPS_IO, FUSEPT_OPS_ALL,
 				 FUSEPT_OPS_ALL & ~GETATTR};
-	const uint64_t bad[] = {FUSEPT_OP(FUSEPT_READ), FUSEPT_OP(FUSEPT_WRITE),
-				FUSEPT_OPS_IO | GETATTR, GETATTR,
+	const uint64_t bad[] = {FUSEPT_OP(FUSEPT_READ),
+				FUSEPT_OP(FUSEPT_WRITE),
+				FUSEPT_OPS_IO | GETATTR,
+				GETATTR,
 				FUSEPT_OPS_ALL & ~FUSEPT_OP(FUSEPT_READ),
-				FUSEPT_OPS_ALL & ~FUSEPT_OPS_IO, FUSEPT_OPS_SUPPORTED | GETATTR,
+				FUSEPT_OPS_ALL & ~FUSEPT_OPS_IO,
+				FUSEPT_OPS_SUPPORTED | GETATTR,
 				FUSEPT_OPS_SUPPORTED};
 	struct fusept_backing *backing;
 	struct wire wire;
@@ -351,7 +354,7 @@ TEST(binding)
 
 TEST(changing_the_mask)
 {
-	const int errors[] = {-EOPNOTSUPP, -EBUSY, -EBADF, -EPERM, -EINVAL};
+	const int errors[] = {-EOPNOTSUPP, -EDOM, -EBUSY, -EBADF, -EPERM, -EINVAL};
 	struct fusept_backing *backing;
 	struct wire wire;
 

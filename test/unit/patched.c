@@ -197,17 +197,28 @@ TEST(causes_why_a_binding_is_refused)
 
 TEST(causes_why_a_mask_is_refused)
 {
-	const uint64_t bad[] = {UNKNOWN | GETATTR, FUSEPT_OPS_IO, GETATTR | FUSEPT_OP(FUSEPT_OPEN),
-				FUSEPT_OP(FUSEPT_LOOKUP) | GETATTR};
+	const struct {
+		uint64_t mask;
+		int ret;
+	} bad[] = {
+		{UNKNOWN, -EOPNOTSUPP},
+		{UNKNOWN | GETATTR, -EOPNOTSUPP},
+		{FUSEPT_OP(FUSEPT_LOOKUP) | GETATTR, -EOPNOTSUPP},
+		{FUSEPT_OPS_IO, -EDOM},
+		{FUSEPT_OP(FUSEPT_OPEN) | GETATTR, -EDOM},
+	};
 	struct daemon d;
 
 	start(&d);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		CHECK_EQ(fusept_backing_open(d.session, d.file, bad[i], &d.backing), -EOPNOTSUPP);
+		CHECK_EQ(fusept_backing_open(d.session, d.file, bad[i].mask, &d.backing),
+			 bad[i].ret);
 	CHECK_EQ(fusept_backing_open(d.session, d.file, UNKNOWN | GETATTR | FUSEPT_OPS_SUPPORTED,
 				     &d.backing),
 		 0);
 	CHECK_EQ(fusept_backing_ops(d.backing), GETATTR);
+	CHECK_EQ(fusept_backing_set_ops(d.backing, GETATTR | FUSEPT_OP(FUSEPT_OPEN)), -EDOM);
+	CHECK_EQ(fusept_backing_set_ops(d.backing, GETATTR | UNKNOWN), -EOPNOTSUPP);
 	finish(&d);
 }
 
