@@ -3,22 +3,23 @@
  * Files by handle: a name for a file that survives closing its descriptor and
  * changes when the inode is used for another file.
  *
- * Opening a handle takes a descriptor in the same file system. A file system
- * that has no handles is found out by trying; its nodes keep their descriptors.
+ * Opening a handle takes a descriptor in the same mount: what is opened has the
+ * mount's flags. A file system that has no handles is found out by trying; its
+ * nodes keep their descriptors.
  */
 #include "mirror.h"
 
 #include <string.h>
 
 struct source_fs {
-	dev_t dev;
+	uint64_t mount;
 	unsigned int nodes; /* in it; the last one closes fd */
 	int fd;		    /* a directory of it, or -1 */
 	gboolean works;	    /* files can be opened by handle */
 };
 
 struct handles {
-	GHashTable *by_dev; /* of struct source_fs */
+	GHashTable *by_mount; /* of struct source_fs */
 };
 
 struct handle_room {
@@ -39,13 +40,13 @@ struct handles *handles_new(void)
 {
 	struct handles *handles = g_new0(struct handles, 1);
 
-	handles->by_dev = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, source_fs_free);
+	handles->by_mount = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, source_fs_free);
 	return handles;
 }
 
 void handles_free(struct handles *handles)
 {
-	g_hash_table_destroy(handles->by_dev);
+	g_hash_table_destroy(handles->by_mount);
 	g_free(handles);
 }
 
@@ -80,9 +81,6 @@ static int source_fs_try(struct source_fs *fs)
 	return 0;
 }
 
-/* The key is the dev_t, 64 bits wide, inside the value. */
-G_STATIC_ASSERT(sizeof(dev_t) == sizeof(gint64));
-
 /* Looks whether there are handles; for want of descriptors, with a later one. */
 static void source_fs_open(struct source_fs *fs, int dirfd)
 {
@@ -93,18 +91,18 @@ static void source_fs_open(struct source_fs *fs, int dirfd)
 	fs->fd = -1;
 }
 
-struct source_fs *handles_join(struct handles *handles, const struct stat *st, int fd)
+struct source_fs *handles_join(struct handles *handles, uint64_t mount, mode_t mode, int fd)
 {
 	struct source_fs *fs;
 
-	fs = g_hash_table_lookup(handles->by_dev, &st->st_dev);
+	fs = g_hash_table_lookup(handles->by_mount, &mount);
 	if (!fs) {
 		fs = g_new0(struct source_fs, 1);
-		fs->dev = st->st_dev;
+		fs->mount = mount;
 		fs->fd = -1;
-		g_hash_table_insert(handles->by_dev, &fs->dev, fs);
+		g_hash_table_insert(handles->by_mount, &fs->mount, fs);
 	}
-	if (fs->fd < 0 && S_ISDIR(st->st_mode))
+	if (fs->fd < 0 && S_ISDIR(mode))
 		source_fs_open(fs, fd);
 	fs->nodes++;
 	return fs;
@@ -113,7 +111,7 @@ struct source_fs *handles_join(struct handles *handles, const struct stat *st, i
 void handles_leave(struct handles *handles, struct source_fs *fs)
 {
 	if (!--fs->nodes)
-		g_hash_table_remove(handles->by_dev, &fs->dev);
+		g_hash_table_remove(handles->by_mount, &fs->mount);
 }
 
 /* Gives a node a handle, so that its descriptor may be closed. */

@@ -10,6 +10,11 @@
 #include "mirror.h"
 
 #include <stdio.h>
+#include <sys/sysmacros.h>
+
+#ifndef STATX_MNT_ID_UNIQUE
+#define STATX_MNT_ID_UNIQUE 0x4000U
+#endif
 
 struct nodes {
 	pthread_mutex_t lock;
@@ -28,6 +33,7 @@ static guint node_hash(gconstpointer key)
 	const struct node *node = key;
 	uint64_t mix = node->ino * UINT64_C(0x9e3779b97f4a7c15) ^ node->dev;
 
+	mix ^= node->mount * UINT64_C(0xff51afd7ed558ccd);
 	return (guint)(mix >> 32) ^ (guint)mix;
 }
 
@@ -35,26 +41,46 @@ static gboolean node_equal(gconstpointer one, gconstpointer other)
 {
 	const struct node *a = one, *b = other;
 
-	return a->ino == b->ino && a->dev == b->dev;
+	return a->ino == b->ino && a->dev == b->dev && a->mount == b->mount;
 }
 
-static struct node *node_find(struct nodes *nodes, const struct stat *st)
+/*
+ * The mount that a name, or "" a descriptor, is in; -errno. Where the kernel does
+ * not tell (before 5.8), mounts of one file system are not kept apart. A number
+ * is used again no sooner than the mount's last descriptor is closed.
+ */
+static int mount_of(int dirfd, const char *name, uint64_t *mount)
 {
-	struct node key = {.dev = st->st_dev, .ino = st->st_ino};
+	const int flags = AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | AT_STATX_DONT_SYNC;
+	struct statx st;
+
+	if (statx(dirfd, name, flags, STATX_MNT_ID | STATX_MNT_ID_UNIQUE, &st) < 0)
+		return -errno;
+	if (st.stx_mask & (STATX_MNT_ID | STATX_MNT_ID_UNIQUE))
+		*mount = st.stx_mnt_id;
+	else
+		*mount = makedev(st.stx_dev_major, st.stx_dev_minor);
+	return 0;
+}
+
+static struct node *node_find(struct nodes *nodes, uint64_t mount, const struct stat *st)
+{
+	struct node key = {.mount = mount, .dev = st->st_dev, .ino = st->st_ino};
 
 	return g_hash_table_lookup(nodes->table, &key);
 }
 
-static struct node *node_add(struct nodes *nodes, int fd, const struct stat *st)
+static struct node *node_add(struct nodes *nodes, int fd, uint64_t mount, const struct stat *st)
 {
 	struct node *node = g_new0(struct node, 1);
 
+	node->mount = mount;
 	node->dev = st->st_dev;
 	node->ino = st->st_ino;
 	node->generation = ++nodes->generation;
 	node->fd = fd;
 	node->pinned = st->st_nlink == 0;
-	node->fs = handles_join(nodes->handles, st, fd);
+	node->fs = handles_join(nodes->handles, mount, st->st_mode, fd);
 	pthread_mutex_init(&node->lock, NULL);
 	node->hashed = TRUE;
 	g_hash_table_add(nodes->table, node);
@@ -137,19 +163,21 @@ static void node_use(struct nodes *nodes, struct node *node)
 struct nodes *nodes_new(int root_fd, unsigned int max_fds, int *err)
 {
 	struct nodes *nodes;
+	uint64_t mount;
 	struct stat st;
 
-	if (fstatat(root_fd, "", &st, AT_EMPTY_PATH) < 0) {
+	*err = mount_of(root_fd, "", &mount);
+	if (!*err && fstatat(root_fd, "", &st, AT_EMPTY_PATH) < 0)
 		*err = -errno;
+	if (*err)
 		return NULL;
-	}
 	nodes = g_new0(struct nodes, 1);
 	pthread_mutex_init(&nodes->lock, NULL);
 	nodes->table = g_hash_table_new(node_hash, node_equal);
 	g_queue_init(&nodes->lru);
 	nodes->handles = handles_new();
 	nodes->max_fds = max_fds;
-	nodes->root = node_add(nodes, root_fd, &st);
+	nodes->root = node_add(nodes, root_fd, mount, &st);
 	nodes->root->users = 1;
 	nodes->root->pinned = TRUE;
 	return nodes;
@@ -249,9 +277,10 @@ void node_put(struct nodes *nodes, struct node *node)
  * number the new one has got: it then loses its place in the table, and the
  * kernel forgets it in time.
  */
-static struct node *node_find_same(struct nodes *nodes, int fd, const struct stat *st)
+static struct node *node_find_same(struct nodes *nodes, int fd, uint64_t mount,
+				   const struct stat *st)
 {
-	struct node *node = node_find(nodes, st);
+	struct node *node = node_find(nodes, mount, st);
 
 	if (!node || node->fd >= 0 || handle_same(node, fd))
 		return node;
@@ -262,11 +291,17 @@ static struct node *node_find_same(struct nodes *nodes, int fd, const struct sta
 int node_enter(struct nodes *nodes, int fd, const struct stat *st, struct node **out)
 {
 	struct node *node;
+	uint64_t mount;
+	int err = mount_of(fd, "", &mount);
 
+	if (err) {
+		close(fd);
+		return err;
+	}
 	pthread_mutex_lock(&nodes->lock);
-	node = node_find_same(nodes, fd, st);
+	node = node_find_same(nodes, fd, mount, st);
 	if (!node) {
-		node = node_add(nodes, fd, st);
+		node = node_add(nodes, fd, mount, st);
 		fd = -1;
 	} else if (node->fd < 0) {
 		node->fd = fd;
@@ -310,16 +345,18 @@ void node_forget(struct nodes *nodes, struct node *node, uint64_t nlookup)
 void node_pin_name(struct nodes *nodes, int dirfd, const char *name)
 {
 	struct node *node;
+	uint64_t mount;
 	struct stat st;
 	gboolean lost;
 
 	pthread_mutex_lock(&nodes->lock);
 	lost = nodes->lost;
 	pthread_mutex_unlock(&nodes->lock);
-	if (!lost || fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+	if (!lost || fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    mount_of(dirfd, name, &mount))
 		return;
 	pthread_mutex_lock(&nodes->lock);
-	node = node_find(nodes, &st);
+	node = node_find(nodes, mount, &st);
 	if (node) {
 		node_use(nodes, node);
 		node->pinned = TRUE;

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The files that the kernel knows: a node for each file below, found by device
- * and inode number, so that all names of a file are one node.
+ * The files that the kernel knows: a node for each file below, found by mount,
+ * device and inode number, so that all names of a file are one node; but not
+ * those in two mounts of one file system, which may be read-only or nosuid each
+ * by itself, and have a directory in two places.
  *
  * A node lives while the kernel has lookups of it or somebody holds it. While
  * it has a descriptor its inode can't be freed and its number not be used
@@ -23,6 +25,7 @@ struct nodes;
 struct source_fs;
 
 struct node {
+	uint64_t mount;
 	dev_t dev;
 	ino_t ino;
 	uint64_t generation; /* tells apart users of one address */
@@ -96,8 +99,8 @@ struct handles;
 
 struct handles *handles_new(void);
 void handles_free(struct handles *handles);
-/* The file system that a new node is in, until handles_leave(). */
-struct source_fs *handles_join(struct handles *handles, const struct stat *st, int fd);
+/* The mount that a new node is in, until handles_leave(). */
+struct source_fs *handles_join(struct handles *handles, uint64_t mount, mode_t mode, int fd);
 void handles_leave(struct handles *handles, struct source_fs *fs);
 int handle_take(struct node *node);
 gboolean handle_same(const struct node *node, int fd);
