@@ -116,14 +116,18 @@ enum fusept_opcode {
 
 /**
  * No operation, but a request: a mask with this bit is limited to what the
- * kernel has.  Without it a mask that the kernel can't serve is refused.
+ * kernel has, and where the kernel asks for what fusept_ops_complete() adds,
+ * to operations that have it in the mask.  Without this bit a mask that the
+ * kernel can't serve is refused.
  * Since: 0.1
  */
 #define FUSEPT_OPS_SUPPORTED (UINT64_C(1) << 63)
 
 /**
  * Every operation that this kernel has; FUSEPT_OPS_SUPPORTED is part of it.
- * "Everything but X" is FUSEPT_OPS_ALL & ~FUSEPT_OP(X).  Since: 0.1
+ * "Everything but X" is FUSEPT_OPS_ALL & ~FUSEPT_OP(X): what needs X is left to
+ * the daemon with it, and without GETATTR no kernel with FUSEPT_LEVEL_OPS
+ * passes anything.  Since: 0.1
  */
 #define FUSEPT_OPS_ALL (~UINT64_C(0))
 
@@ -179,7 +183,9 @@ FUSEPT_API int fusept_ops_format(uint64_t ops, char *buf, size_t size);
  * cached), OPEN needs RELEASE and OPENDIR needs RELEASEDIR (an open that the
  * daemon never saw can't be released by it), LSEEK needs READ and
  * COPY_FILE_RANGE needs READ and WRITE (data that the daemon serves may not be
- * what lies below).  Kernels refuse a mask without them with -EDOM.
+ * what lies below).  Kernels refuse a mask without them with -EDOM.  A mask
+ * with FUSEPT_OPS_SUPPORTED is cut to fit instead, so leave "everything but X"
+ * as it is: this may add X again.
  *
  * @param ops any mask; FUSEPT_OPS_NONE stays as it is
  * @return the mask and its dependencies
@@ -361,7 +367,7 @@ struct fusept_backing;
  *        mask, else a regular file.
  * @param ops operations to pass through, see fusept_ops_complete().
  *        FUSEPT_OPS_ALL (or any mask with FUSEPT_OPS_SUPPORTED) is limited to
- *        what the kernel has; it is refused if that is nothing, as is
+ *        what the kernel takes; it is refused if that is nothing, as is
  *        FUSEPT_OPS_ALL & ~FUSEPT_OPS_IO at FUSEPT_LEVEL_IO.
  *        FUSEPT_OPS_NONE stands for what stock kernels
  *        do: read and write through an open file.  At FUSEPT_LEVEL_IO the mask
@@ -370,10 +376,11 @@ struct fusept_backing;
  * @param out the backing; to be closed with fusept_backing_close()
  * @return 0 or
  *         -EOPNOTSUPP an operation that the kernel does not have, or with
- *                     FUSEPT_OPS_SUPPORTED none that it has, or a file that it
+ *                     FUSEPT_OPS_SUPPORTED none that it takes, or a file that it
  *                     can't pass through; at FUSEPT_LEVEL_IO that is each but
  *                     regular files
- *         -EDOM       the mask lacks what one of its operations needs
+ *         -EDOM       a mask without FUSEPT_OPS_SUPPORTED that lacks what one
+ *                     of its operations needs
  *         -EBADF      fd is not open, or the session is not mounted any more
  *         -EPERM      no CAP_SYS_ADMIN
  *         -ELOOP      the file is on a file system that is stacked too deep
@@ -449,10 +456,10 @@ FUSEPT_API FUSEPT_CHECKED int fusept_backing_bind(struct fusept_backing *backing
  * @param ops the whole new mask, as in fusept_backing_open()
  * @return 0 or
  *         -EOPNOTSUPP an operation that the kernel does not have, or with
- *                     FUSEPT_OPS_SUPPORTED none that it has; or not at
+ *                     FUSEPT_OPS_SUPPORTED none that it takes; or not at
  *                     FUSEPT_LEVEL_OPS, unless ops would do in
  *                     fusept_backing_open() there
- *         -EDOM       the mask lacks what one of its operations needs
+ *         -EDOM       as for fusept_backing_open()
  *         -EINVAL     the old or the new mask is empty
  *         -EBUSY      bits would be cleared and an inode is bound
  *         -EBADF      the session is not mounted any more

@@ -10,6 +10,16 @@
 #include <unistd.h>
 
 /*
+ * As much of a mask as the kernel takes.  At level io it asks for READ and WRITE
+ * alone, which need nothing there.
+ */
+static uint64_t limit(const struct fusept_session *session, uint64_t ops)
+{
+	ops &= session->ops;
+	return session->level < FUSEPT_LEVEL_OPS ? ops : fusept_ops_prune(ops);
+}
+
+/*
  * What the caller asked for, as the kernel is to be told.  An empty mask passes
  * READ and WRITE, so no other may become empty.
  */
@@ -20,7 +30,7 @@ static int resolve(const struct fusept_session *session, uint64_t ops, uint64_t 
 	if (session->level == FUSEPT_LEVEL_NONE)
 		return session->reason;
 	if (ops & FUSEPT_OPS_SUPPORTED)
-		ops &= session->ops;
+		ops = limit(session, ops);
 	if (asked != FUSEPT_OPS_NONE && ops == FUSEPT_OPS_NONE)
 		return -EOPNOTSUPP;
 	if (session->level == FUSEPT_LEVEL_IO) {

@@ -57,6 +57,9 @@ struct fusept_init {
 /* sys.c: the one door to the kernel's ioctls.  Not negative, or -errno. */
 int fusept_sys_ioctl(int fd, unsigned long request, void *arg);
 
+/* ops.c: a mask without the operations that lack what they need */
+uint64_t fusept_ops_prune(uint64_t ops);
+
 /*
  * cred.c: take CAP_FSETID from the calling thread.  1 if it had it, and is to be
  * given back with fusept_fsetid_restore(); 0 if not; or -errno.

@@ -190,16 +190,19 @@ int fusept_ops_format(uint64_t ops, char *buf, size_t size)
 	return (int)len;
 }
 
-/* What the kernel asks for; any of op's bits needs all of needs' */
+/*
+ * What the kernel asks for; any of op's bits needs all of needs'.  The last one
+ * is about every bit, so also about those that come with the others.
+ */
 static const struct {
 	uint64_t op;
 	uint64_t needs;
 } dependencies[] = {
-	{ FUSEPT_OP(FUSEPT_OPEN), FUSEPT_OP(FUSEPT_RELEASE) },
-	{ FUSEPT_OP(FUSEPT_OPENDIR), FUSEPT_OP(FUSEPT_RELEASEDIR) },
-	{ FUSEPT_OP(FUSEPT_LSEEK), FUSEPT_OP(FUSEPT_READ) },
-	{ FUSEPT_OP(FUSEPT_COPY_FILE_RANGE), FUSEPT_OPS_IO },
-	{ ~FUSEPT_OPS_SUPPORTED, FUSEPT_OP(FUSEPT_GETATTR) },
+	{FUSEPT_OP(FUSEPT_OPEN), FUSEPT_OP(FUSEPT_RELEASE)},
+	{FUSEPT_OP(FUSEPT_OPENDIR), FUSEPT_OP(FUSEPT_RELEASEDIR)},
+	{FUSEPT_OP(FUSEPT_LSEEK), FUSEPT_OP(FUSEPT_READ)},
+	{FUSEPT_OP(FUSEPT_COPY_FILE_RANGE), FUSEPT_OPS_IO},
+	{~FUSEPT_OPS_SUPPORTED, FUSEPT_OP(FUSEPT_GETATTR)},
 };
 
 uint64_t fusept_ops_complete(uint64_t ops)
@@ -207,5 +210,13 @@ uint64_t fusept_ops_complete(uint64_t ops)
 	for (size_t i = 0; i < sizeof(dependencies) / sizeof(*dependencies); i++)
 		if (ops & dependencies[i].op)
 			ops |= dependencies[i].needs;
+	return ops;
+}
+
+uint64_t fusept_ops_prune(uint64_t ops)
+{
+	for (size_t i = 0; i < sizeof(dependencies) / sizeof(*dependencies); i++)
+		if ((ops & dependencies[i].needs) != dependencies[i].needs)
+			ops &= ~dependencies[i].op;
 	return ops;
 }

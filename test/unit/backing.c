@@ -12,6 +12,15 @@
 #include <unistd.h>
 
 #define GETATTR	     FUSEPT_OP(FUSEPT_GETATTR)
+#define SETATTR	     FUSEPT_OP(FUSEPT_SETATTR)
+#define READ	     FUSEPT_OP(FUSEPT_READ)
+#define WRITE	     FUSEPT_OP(FUSEPT_WRITE)
+#define LSEEK	     FUSEPT_OP(FUSEPT_LSEEK)
+#define COPY	     FUSEPT_OP(FUSEPT_COPY_FILE_RANGE)
+#define OPEN	     FUSEPT_OP(FUSEPT_OPEN)
+#define RELEASE	     FUSEPT_OP(FUSEPT_RELEASE)
+#define OPENDIR	     FUSEPT_OP(FUSEPT_OPENDIR)
+#define RELEASEDIR   FUSEPT_OP(FUSEPT_RELEASEDIR)
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static const struct fuse_lowlevel_ops daemon_ops;
@@ -59,7 +68,14 @@ TEST(mask_reaches_the_kernel)
 	} masks[] = {
 		{GETATTR, GETATTR},
 		{FUSEPT_OPS_ALL, WIRE_OPS},
-		{FUSEPT_OPS_ALL & ~GETATTR, WIRE_OPS & ~GETATTR},
+		{FUSEPT_OPS_ALL & ~SETATTR, WIRE_OPS & ~SETATTR},
+		{FUSEPT_OPS_ALL & ~READ, WIRE_OPS & ~(READ | LSEEK | COPY)},
+		{FUSEPT_OPS_ALL & ~WRITE, WIRE_OPS & ~(WRITE | COPY)},
+		{FUSEPT_OPS_ALL & ~RELEASE, WIRE_OPS & ~(RELEASE | OPEN)},
+		{FUSEPT_OPS_ALL & ~RELEASEDIR, WIRE_OPS & ~(RELEASEDIR | OPENDIR)},
+		{FUSEPT_OPS_ALL & ~OPEN, WIRE_OPS & ~OPEN},
+		{FUSEPT_OPS_SUPPORTED | GETATTR | OPEN, GETATTR},
+		{GETATTR | OPEN, GETATTR | OPEN}, /* by name: the kernel has to refuse it */
 		{FUSEPT_OPS_SUPPORTED | GETATTR | FUSEPT_OP(60), GETATTR},
 		{GETATTR | FUSEPT_OP(60), GETATTR | FUSEPT_OP(60)},
 		{FUSEPT_OPS_NONE, 0},
@@ -83,7 +99,7 @@ TEST(mask_reaches_the_kernel)
 TEST(mask_that_the_kernel_has_nothing_of_is_refused)
 {
 	const uint64_t nothing[] = {FUSEPT_OPS_SUPPORTED, FUSEPT_OPS_SUPPORTED | FUSEPT_OP(60),
-				    FUSEPT_OPS_ALL & ~WIRE_OPS};
+				    FUSEPT_OPS_ALL & ~WIRE_OPS, FUSEPT_OPS_ALL & ~GETATTR};
 	struct fusept_backing *backing;
 	struct wire wire;
 
@@ -142,12 +158,13 @@ TEST(errors_of_plain_registration)
 TEST(masks_at_level_io)
 {
 	const uint64_t good[] = {FUSEPT_OPS_NONE, FUSEPT_OPS_IO, FUSEPT_OPS_ALL,
-				 FUSEPT_OPS_ALL & ~GETATTR};
-	const uint64_t bad[] = {FUSEPT_OP(FUSEPT_READ),
-				FUSEPT_OP(FUSEPT_WRITE),
+				 FUSEPT_OPS_ALL & ~GETATTR, FUSEPT_OPS_SUPPORTED | FUSEPT_OPS_IO};
+	const uint64_t bad[] = {READ,
+				WRITE,
 				FUSEPT_OPS_IO | GETATTR,
 				GETATTR,
-				FUSEPT_OPS_ALL & ~FUSEPT_OP(FUSEPT_READ),
+				FUSEPT_OPS_ALL & ~READ,
+				FUSEPT_OPS_ALL & ~WRITE,
 				FUSEPT_OPS_ALL & ~FUSEPT_OPS_IO,
 				FUSEPT_OPS_SUPPORTED | GETATTR,
 				FUSEPT_OPS_SUPPORTED};

@@ -215,3 +215,20 @@ TEST(dependencies_are_added)
 	CHECK_EQ(fusept_ops_complete(FUSEPT_OP(FUSEPT_RELEASE)),
 		 FUSEPT_OP(FUSEPT_RELEASE) | getattr);
 }
+
+TEST(what_lacks_its_dependencies_is_pruned)
+{
+	const uint64_t getattr = FUSEPT_OP(FUSEPT_GETATTR);
+
+	CHECK_EQ(fusept_ops_prune(0), 0);
+	CHECK_EQ(fusept_ops_prune(FUSEPT_OPS_ALL), FUSEPT_OPS_ALL);
+	CHECK_EQ(fusept_ops_prune(FUSEPT_OPS_ALL & ~getattr), FUSEPT_OPS_SUPPORTED);
+	for (int opcode = 1; opcode <= 63; opcode++) {
+		const uint64_t most = fusept_ops_prune(FUSEPT_OPS_ALL & ~FUSEPT_OP(opcode));
+		const uint64_t one = FUSEPT_OP(opcode);
+
+		CHECK(!(most & one));
+		CHECK_EQ(fusept_ops_complete(most), most);
+		CHECK_EQ(fusept_ops_prune(fusept_ops_complete(one)), fusept_ops_complete(one));
+	}
+}
