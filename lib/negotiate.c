@@ -102,7 +102,10 @@ size_t fusept_init_amend(struct fusept_init *init, size_t size)
 	return sizeof(*reply);
 }
 
-/* A request that waits; its size, or -EALREADY if none does. */
+/*
+ * A request that waits; its size, or -EALREADY if it can't be INIT: if none
+ * waits, or the kernel finds the buffer too small, which is so after INIT alone.
+ */
 static ssize_t receive_request(int fd, void *buf, size_t size)
 {
 	struct pollfd pfd = {.fd = fd, .events = POLLIN};
@@ -115,7 +118,9 @@ static ssize_t receive_request(int fd, void *buf, size_t size)
 		return -EALREADY;
 	if (ret > 0)
 		ret = read(fd, buf, size); /* does not wait: nobody else reads yet */
-	return ret < 0 ? -errno : ret;
+	if (ret < 0)
+		return errno == EINVAL ? -EALREADY : -errno;
+	return ret;
 }
 
 /* Send what libfuse answered to INIT; notifications before it concern nobody. */

@@ -13,7 +13,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -209,6 +211,46 @@ TEST(files_that_level_io_does_not_have)
 	}
 	CHECK_EQ(fusept_backing_open(d.session, -1, FUSEPT_OPS_ALL, &d.backing), -EBADF);
 	CHECK_EQ(fusept_backing_open(d.session, 9999, FUSEPT_OPS_ALL, &d.backing), -EBADF);
+	daemon_finish(&d);
+}
+
+static void *stat_root(void *arg)
+{
+	struct stat *st = arg;
+
+	CHECK_SYS(stat(DIR, st));
+	return NULL;
+}
+
+static void serve_one(const struct daemon *d)
+{
+	struct fuse_buf buf = {0};
+
+	CHECK(fuse_session_receive_buf(d->se, &buf) > 0);
+	fuse_session_process_buf(d->se, &buf);
+	free(buf.mem);
+}
+
+/* The kernel then gives requests to large buffers alone; this one is left for the loop. */
+TEST(request_after_init_is_not_taken)
+{
+	struct pollfd pfd = {.events = POLLIN};
+	struct stat st = {0};
+	pthread_t thread;
+	struct daemon d;
+
+	daemon_prepare();
+	daemon_mount(&d);
+	serve_one(&d); /* INIT */
+	CHECK_EQ(pthread_create(&thread, NULL, stat_root, &st), 0);
+	pfd.fd = fuse_session_fd(d.se);
+	CHECK_EQ(poll(&pfd, 1, 10000), 1);
+	CHECK_EQ(fusept_session_new(d.se, NULL, &d.session), 0);
+	CHECK_EQ(fusept_session_level(d.session), FUSEPT_LEVEL_NONE);
+	CHECK_EQ(fusept_session_reason(d.session), -EALREADY);
+	daemon_serve(&d);
+	CHECK_EQ(pthread_join(thread, NULL), 0);
+	CHECK(S_ISDIR(st.st_mode));
 	daemon_finish(&d);
 }
 
