@@ -2,10 +2,12 @@
 /* SETXATTR, GETXATTR, LISTXATTR and REMOVEXATTR. */
 #include "mirror.h"
 
+#include <linux/limits.h> /* XATTR_LIST_MAX */
 #include <string.h>
 #include <sys/xattr.h>
 
 #define ACCESS_ACL "system.posix_acl_access"
+#define TRUSTED	   "trusted."
 
 /*
  * Setting an ACL also sets the mode, and takes S_ISGID away from callers who
@@ -49,49 +51,84 @@ void mirror_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 	fuse_reply_err(req, err);
 }
 
-/* @name NULL: the list of names. */
-static ssize_t read_xattr(int fd, const char *name, char *value, size_t size)
+/* Answers with a value or list of @length or -errno; a size of 0 asks how much there is. */
+static void reply_value(fuse_req_t req, const char *value, ssize_t length, size_t size)
 {
-	struct fd_path path = fd_path(fd);
-	ssize_t length;
-
-	if (name)
-		length = getxattr(path.text, name, value, size);
-	else
-		length = listxattr(path.text, value, size);
-	return length < 0 ? -errno : length;
-}
-
-/* A size of 0 asks how much there is. */
-static void reply_xattr(fuse_req_t req, struct mirror *m, fuse_ino_t ino, const char *name,
-			size_t size)
-{
-	g_auto(held) at = hold(m->nodes, ino);
-	g_autofree char *value = size ? g_try_malloc(size) : NULL;
-	ssize_t length = at.fd;
-
-	if (size && !value)
-		length = -ENOMEM;
-	else if (at.fd >= 0)
-		length = read_xattr(at.fd, name, value, size);
 	if (length < 0)
 		fuse_reply_err(req, (int)-length);
-	else if (size)
-		fuse_reply_buf(req, value, (size_t)length);
-	else
+	else if (!size)
 		fuse_reply_xattr(req, (size_t)length);
+	else if ((size_t)length > size)
+		fuse_reply_err(req, ERANGE);
+	else
+		fuse_reply_buf(req, value, (size_t)length);
+}
+
+static ssize_t read_value(int fd, const char *name, char *value, size_t size)
+{
+	ssize_t length;
+
+	if (size && !value)
+		return -ENOMEM;
+	length = getxattr(fd_path(fd).text, name, value, size);
+	return length < 0 ? -errno : length;
 }
 
 void mirror_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 {
 	struct mirror *m = request_begin(req, FUSEPT_GETXATTR);
+	g_auto(held) at = hold(m->nodes, ino);
+	g_autofree char *value = size ? g_try_malloc(size) : NULL;
+	ssize_t length = at.fd;
 
-	reply_xattr(req, m, ino, name, size);
+	if (at.fd >= 0)
+		length = read_value(at.fd, name, value, size);
+	reply_value(req, value, length, size);
+}
+
+/* Takes the names out that only an administrator is shown; the new length. */
+static ssize_t without_trusted(char *list, ssize_t length)
+{
+	const char *from = list, *end = list + length;
+	char *to = list;
+
+	while (from < end) {
+		size_t size = strlen(from) + 1;
+
+		if (strncmp(from, TRUSTED, strlen(TRUSTED)) != 0) {
+			memmove(to, from, size);
+			to += size;
+		}
+		from += size;
+	}
+	return to - list;
+}
+
+/*
+ * All of the list, which is then the caller's: we are shown more than he is. Of
+ * root, whose capabilities we don't know, we believe that he has them.
+ */
+static ssize_t read_list(struct mirror *m, fuse_req_t req, int fd, char *list)
+{
+	ssize_t length = listxattr(fd_path(fd).text, list, XATTR_LIST_MAX);
+
+	if (length < 0)
+		return -errno;
+	if (m->owners && fuse_req_ctx(req)->uid)
+		length = without_trusted(list, length);
+	return length;
 }
 
 void mirror_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 {
 	struct mirror *m = request_begin(req, FUSEPT_LISTXATTR);
+	g_auto(held) at = hold(m->nodes, ino);
+	g_autofree char *list = g_try_malloc(XATTR_LIST_MAX);
+	ssize_t length = at.fd;
 
-	reply_xattr(req, m, ino, NULL, size);
+	if (!list)
+		length = -ENOMEM;
+	else if (at.fd >= 0)
+		length = read_list(m, req, at.fd, list);
+	reply_value(req, list, length, size);
 }

@@ -61,6 +61,17 @@ denied() {
 	as_anybody "$TOOL" open d/f rdonly+noatime 0
 }
 
+# Names that only an administrator is shown, between others.
+attributes() {
+	touch f none
+	setfattr -n user.one -v 1 f
+	setfattr -n trusted.secret -v 2 f
+	setfattr -n user.two -v 3 f
+	setfattr -n trusted.secret -v 2 none
+	run_as_anybody 'getfattr -m - f | LC_ALL=C sort; getfattr -m - none; getfattr -n trusted.secret f'
+	getfattr -m - f | LC_ALL=C sort
+}
+
 # A write by somebody else, a truncate and a chown take suid and sgid away.
 stripped() {
 	local file
@@ -174,7 +185,7 @@ check_quota_binds() {
 }
 
 mount_mirror "entry_timeout=60"
-for function in new_files members denied stripped unprivileged_root kept modes; do
+for function in new_files members denied attributes stripped unprivileged_root kept modes; do
 	compare_with_plain "$function"
 done
 stale_absence
