@@ -150,7 +150,8 @@ static enum options_result read_ops(struct options *opt)
 				 "ops=getattr,open,release,read");
 	}
 	opt->io_only = opt->ops == FUSEPT_OPS_IO;
-	if (!opt->io_only)
+	/* of all that the kernel can do, names are taken away with what needs them */
+	if (!opt->io_only && !(opt->ops & FUSEPT_OPS_SUPPORTED))
 		opt->ops = fusept_ops_complete(opt->ops);
 	return OPTIONS_RUN;
 }

@@ -144,3 +144,11 @@ none) (($(requests READ) > 0 && $(requests WRITE) > 0)) || fail "who has served 
 io) (($(requests READ) == 0 && $(requests WRITE) == 0)) || fail "read and write were not passed" ;;
 ops) (($(requests READ) + $(requests OPEN) + $(requests GETATTR) == 0)) || fail "not all passed" ;;
 esac
+
+# What is taken away from all is not back because others need it.
+if [[ $LEVEL == all ]]; then
+	mount_mirror "ops=all,-write"
+	data_requests
+	umount_mirror
+	(($(requests WRITE) > 0)) || fail "ops=all,-write passes writes through"
+fi
