@@ -40,7 +40,8 @@ struct handles *handles_new(void)
 {
 	struct handles *handles = g_new0(struct handles, 1);
 
-	handles->by_mount = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, source_fs_free);
+	handles->by_mount =
+		g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, source_fs_free);
 	return handles;
 }
 

@@ -205,11 +205,16 @@ struct tool {
 };
 
 static const struct tool tools[] = {
-	{"open", 3, tool_open},	    {"rename", 3, tool_rename},
-	{"copy", 4, tool_copy},	    {"holes", 1, tool_holes},
-	{"map", 2, tool_map},	    {"tmpfile", 2, tool_tmpfile},
-	{"direct", 1, tool_direct}, {"again", 1, tool_again},
-	{"append", 1, tool_append}, {"forget", 1, tool_forget},
+	{"open", 3, tool_open},
+	{"rename", 3, tool_rename},
+	{"copy", 4, tool_copy},
+	{"holes", 1, tool_holes},
+	{"map", 2, tool_map},
+	{"tmpfile", 2, tool_tmpfile},
+	{"direct", 1, tool_direct},
+	{"again", 1, tool_again},
+	{"append", 1, tool_append},
+	{"forget", 1, tool_forget},
 	{NULL, 0, NULL},
 };
 
