@@ -483,7 +483,8 @@ FUSEPT_API FUSEPT_CHECKED int fusept_backing_set_ops(struct fusept_backing *back
  * type), EBUSY (another backing is bound to the inode), ETXTBSY (the file is
  * open or mapped through the page cache) or EINVAL; EIO for open files.  The
  * kernel then sends the FORGET or RELEASE that is due.  So keep one backing
- * for an inode and use it in each of its replies.
+ * for an inode and use it in each of its replies.  None counts, too: what the
+ * first reply had, all have.
  */
 
 /**
