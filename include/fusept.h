@@ -385,7 +385,15 @@ struct fusept_backing;
  *         -EPERM      no CAP_SYS_ADMIN
  *         -ELOOP      the file is on a file system that is stacked too deep
  *         -ENOMEM, -ENOSPC  out of memory or of ids
+ *         -EPROTO     the kernel gave no id
  *         or, at FUSEPT_LEVEL_NONE, what fusept_session_reason() gives
+ *         or, if fd is an O_PATH one that the kernel wants opened, what opening
+ *         it through /proc/self/fd gave:
+ *         -EACCES     this thread may neither read nor write the file
+ *         -EAGAIN     somebody has a lease on it
+ *         -ETXTBSY    it can't be read, nor written, since it is being executed
+ *         -EMFILE, -ENFILE  too many open files
+ *         -ENOENT     /proc is not mounted
  *
  * Since: 0.1
  */
