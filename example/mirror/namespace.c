@@ -107,7 +107,9 @@ static void remove_name(fuse_req_t req, struct mirror *m, fuse_ino_t parent, con
 	int err = -dir.fd;
 
 	if (dir.fd >= 0) {
-		node_pin_name(m->nodes, dir.fd, name);
+		g_auto(held) file = hold_name(m->nodes, dir.fd, name);
+
+		(void)file;
 		err = unlinkat(dir.fd, name, flags) < 0 ? errno : 0;
 	}
 	fuse_reply_err(req, err);
@@ -127,6 +129,16 @@ void mirror_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 	remove_name(req, m, parent, name, AT_REMOVEDIR);
 }
 
+/* An errno. */
+static int rename_below(struct mirror *m, int from, const char *name, int to, const char *newname,
+			unsigned int flags)
+{
+	g_auto(held) replaced = hold_name(m->nodes, to, newname);
+
+	(void)replaced;
+	return renameat2(from, name, to, newname, flags) < 0 ? errno : 0;
+}
+
 /* Counted by the name of the operation; flags make the kernel send RENAME2. */
 void mirror_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t newparent,
 		   const char *newname, unsigned int flags)
@@ -134,18 +146,13 @@ void mirror_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino
 	struct mirror *m = request_begin(req, flags ? FUSEPT_RENAME2 : FUSEPT_RENAME);
 	g_auto(held) from = hold(m->nodes, parent);
 	g_auto(held) to = hold(m->nodes, newparent);
-	int err = 0;
+	int err;
 
 	if (from.fd < 0)
 		err = -from.fd;
 	else if (to.fd < 0)
 		err = -to.fd;
-	if (err) {
-		fuse_reply_err(req, err);
-		return;
-	}
-	node_pin_name(m->nodes, to.fd, newname);
-	if (renameat2(from.fd, name, to.fd, newname, flags) < 0)
-		err = errno;
+	else
+		err = rename_below(m, from.fd, name, to.fd, newname, flags);
 	fuse_reply_err(req, err);
 }

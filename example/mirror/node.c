@@ -19,6 +19,7 @@
 struct nodes {
 	pthread_mutex_t lock;
 	GHashTable *table; /* set of struct node */
+	GHashTable *stray; /* set of those that have lost their place in it */
 	GQueue lru;	   /* idle, may lose their fd; newest first */
 	struct handles *handles;
 	unsigned int fds; /* that nodes have */
@@ -96,10 +97,11 @@ static void lru_remove(struct nodes *nodes, struct node *node)
 	node->lru.data = NULL;
 }
 
+/* Another file has the node's inode number now. */
 static void node_unhash(struct nodes *nodes, struct node *node)
 {
-	if (node->hashed)
-		g_hash_table_remove(nodes->table, node);
+	g_hash_table_remove(nodes->table, node);
+	g_hash_table_add(nodes->stray, node);
 	node->hashed = FALSE;
 }
 
@@ -147,7 +149,7 @@ static gboolean node_is_done(struct nodes *nodes, struct node *node)
 	if (node->users || node->nlookup)
 		return FALSE;
 	lru_remove(nodes, node);
-	node_unhash(nodes, node);
+	g_hash_table_remove(node->hashed ? nodes->table : nodes->stray, node);
 	handles_leave(nodes->handles, node->fs);
 	if (node->fd >= 0)
 		nodes->fds--;
@@ -174,6 +176,7 @@ struct nodes *nodes_new(int root_fd, unsigned int max_fds, int *err)
 	nodes = g_new0(struct nodes, 1);
 	pthread_mutex_init(&nodes->lock, NULL);
 	nodes->table = g_hash_table_new(node_hash, node_equal);
+	nodes->stray = g_hash_table_new(NULL, NULL);
 	g_queue_init(&nodes->lru);
 	nodes->handles = handles_new();
 	nodes->max_fds = max_fds;
@@ -195,7 +198,9 @@ void nodes_free(struct nodes *nodes)
 	if (!nodes)
 		return;
 	g_hash_table_foreach(nodes->table, free_value, NULL);
+	g_hash_table_foreach(nodes->stray, free_value, NULL);
 	g_hash_table_destroy(nodes->table);
+	g_hash_table_destroy(nodes->stray);
 	handles_free(nodes->handles);
 	pthread_mutex_destroy(&nodes->lock);
 	g_free(nodes);
@@ -337,35 +342,40 @@ void node_forget(struct nodes *nodes, struct node *node, uint64_t nlookup)
 		node_free(node);
 }
 
-/*
- * Some file systems do not find a file by handle once it has no name, so an
- * open file would be lost with its last name. A node that has a descriptor
- * needs nothing: handle_take() refuses files without a name.
- */
-void node_pin_name(struct nodes *nodes, int dirfd, const char *name)
+static gboolean nodes_lost(struct nodes *nodes)
 {
-	struct node *node;
-	uint64_t mount;
-	struct stat st;
 	gboolean lost;
 
 	pthread_mutex_lock(&nodes->lock);
 	lost = nodes->lost;
 	pthread_mutex_unlock(&nodes->lock);
-	if (!lost || fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	return lost;
+}
+
+/*
+ * Some file systems do not find a file by handle once it has no name, so an
+ * open file would be lost with its last name. A node that has a descriptor when
+ * that goes keeps it: handle_take() refuses files without a name.
+ */
+held hold_name(struct nodes *nodes, int dirfd, const char *name)
+{
+	held at = {.nodes = nodes, .fd = -ENOENT};
+	uint64_t mount;
+	struct stat st;
+
+	if (!nodes_lost(nodes) || fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
 	    mount_of(dirfd, name, &mount))
-		return;
+		return at;
 	pthread_mutex_lock(&nodes->lock);
-	node = node_find(nodes, mount, &st);
-	if (node) {
-		node_use(nodes, node);
-		node->pinned = TRUE;
-		if (node->fd < 0)
-			node_refill(nodes, node);
+	at.node = node_find(nodes, mount, &st);
+	if (at.node) {
+		node_use(nodes, at.node);
+		if (at.node->fd < 0)
+			node_refill(nodes, at.node);
+		at.fd = at.node->fd;
 	}
 	pthread_mutex_unlock(&nodes->lock);
-	if (node)
-		node_put(nodes, node);
+	return at;
 }
 
 gboolean nodes_make_room(struct nodes *nodes, int err)

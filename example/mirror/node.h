@@ -60,9 +60,6 @@ int node_enter(struct nodes *nodes, int fd, const struct stat *st, struct node *
 void node_keep(struct nodes *nodes, struct node *node);
 void node_forget(struct nodes *nodes, struct node *node, uint64_t nlookup);
 
-/* To be called before a name goes away: its file stays reachable. */
-void node_pin_name(struct nodes *nodes, int dirfd, const char *name);
-
 struct node *node_from_ino(struct nodes *nodes, fuse_ino_t ino);
 fuse_ino_t node_to_ino(struct nodes *nodes, struct node *node);
 
@@ -87,6 +84,8 @@ typedef struct held {
 } held;
 
 held hold(struct nodes *nodes, fuse_ino_t ino);
+/* The node of a name, if there is one, while the name goes away: it stays reachable. */
+held hold_name(struct nodes *nodes, int dirfd, const char *name);
 static inline void held_clear(held *at)
 {
 	if (at->node)
