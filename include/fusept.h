@@ -250,8 +250,10 @@ struct fusept_session_options {
 	uint32_t flags;
 	/**
 	 * Layers of stacking file systems this one counts as, itself included,
-	 * 1 or 2.  0 means 1: files below must not be on a stacking file
-	 * system.  2 allows one such layer below, and none on top.
+	 * 1 or 2.  1: files below must not be on a stacking file system.  2
+	 * allows one such layer below, and none on top.  0 means what init()
+	 * told libfuse together with FUSE_CAP_PASSTHROUGH (3.17 and later), if
+	 * that is 1 or 2, else 1.
 	 */
 	uint32_t max_stack_depth;
 	/** an enum fusept_level that is not to be exceeded; 0 means no limit */

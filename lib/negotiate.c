@@ -25,6 +25,9 @@
 /* libfuse gives the session's descriptor to its rings while it handles INIT: not our socket. */
 #define NOT_FOR_LIBFUSE (UINT64_C(1) << 41) /* FUSE_OVER_IO_URING */
 
+/* The kernel's FILESYSTEM_MAX_STACK_DEPTH: with more it grants no passthrough, and says nothing. */
+#define MAX_STACK_DEPTH 2
+
 /*
  * Take what we need to know from an INIT request.  -EALREADY: it is another
  * request, -EPROTO: it is none, or not of version 7.
@@ -78,7 +81,8 @@ static bool amend_flags(struct fusept_init *init, struct fuse_init_out *out)
 		return false;
 	if (init->wish.max_stack_depth)
 		out->max_stack_depth = init->wish.max_stack_depth;
-	else if (!(flags & FUSE_PASSTHROUGH) || out->max_stack_depth == 0)
+	else if (!(flags & FUSE_PASSTHROUGH) || out->max_stack_depth == 0 ||
+		 out->max_stack_depth > MAX_STACK_DEPTH)
 		out->max_stack_depth = 1;
 	out->flags = (uint32_t)init->granted;
 	out->flags2 = (uint32_t)(init->granted >> 32);

@@ -200,6 +200,13 @@ TEST(stack_depth_of_the_daemon_counts_unless_wished_otherwise)
 	from.out.max_stack_depth = 0;
 	amend(&init, &from, sizeof(from), &to);
 	CHECK_EQ(to.out.max_stack_depth, 1);
+	from.out.max_stack_depth = 3; /* no kernel takes it */
+	amend(&init, &from, sizeof(from), &to);
+	CHECK_EQ(to.out.max_stack_depth, 1);
+	from = reply_of(FUSE_INIT_EXT); /* without the flag it means nothing */
+	from.out.max_stack_depth = 2;
+	amend(&init, &from, sizeof(from), &to);
+	CHECK_EQ(to.out.max_stack_depth, 1);
 }
 
 TEST(short_replies_grow)
