@@ -61,7 +61,10 @@ void pass_begin(struct mirror *m)
 
 	if (at_level(m, FUSEPT_LEVEL_OPS))
 		warn_missing(m);
-	/* a mode that a write has changed must not be trusted, by exec least of all */
+	/*
+	 * A mode that a write has changed must not be trusted, by exec least of all.
+	 * If the kernel has not granted it, both take the bits away: no harm done.
+	 */
 	m->killpriv = m->opt.killpriv && !at_level(m, FUSEPT_LEVEL_OPS);
 	if (m->killpriv)
 		m->opt.attr_timeout = 0;
