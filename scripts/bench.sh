@@ -39,10 +39,10 @@ parse() {
 	while (($#)); do
 		case $1 in
 		-h | --help) usage && exit ;;
-		--json) json=$(need_value "$@") && shift ;;
+		--json) need_writable "$@"; json=$2; shift ;;
 		--quick) quick=--quick runs=1 parts=(fs/fuse fs/overlayfs) ;;
-		--only) only=$(need_value "$@") && shift ;;
-		--backing) backings=$(need_value "$@") && shift ;;
+		--only) need_value "$@"; only=$2; shift ;;
+		--backing) need_value "$@"; backings=$2; shift ;;
 		*) die "unknown option $1" "" "./run bench --help" ;;
 		esac
 		shift

@@ -38,9 +38,9 @@ parse() {
 	while (($#)); do
 		case $1 in
 		-h | --help) usage && exit ;;
-		--ops) masks=$(need_value "$@") && shift ;;
-		--json) json=$(need_value "$@") && shift ;;
-		--smp) smp=$(need_value "$@") && shift ;;
+		--ops) need_value "$@"; masks=$2; shift ;;
+		--json) need_writable "$@"; json=$2; shift ;;
+		--smp) need_value "$@"; smp=$2; shift ;;
 		*) die "unknown option $1" "" "./run demo --help" ;;
 		esac
 		shift

@@ -26,7 +26,7 @@ packages_of() {
 	vm) echo qemu-system-x86 e2fsprogs iproute2 mount util-linux coreutils ;;
 	lib) echo gcc libc6-dev pkgconf meson ninja-build libfuse3-dev fuse3 libglib2.0-dev ccache ;;
 	test) echo clang g++ attr acl libcap2-bin fuse3 strace binutils jq mandoc shellcheck util-linux ;;
-	demo) echo gcc libc6-dev git jq tar grep findutils coreutils ;;
+	demo) echo gcc libc6-dev git jq tar grep findutils coreutils procps ;;
 	*) die "no package set named $1" "kernel, vm, lib, test or demo" ;;
 	esac
 }
@@ -41,7 +41,7 @@ missing() {
 
 install_missing() {
 	local absent=("$@") list=$logs/apt-update.log
-	need_root "installing packages (${absent[*]})"
+	need_root "installing packages (${absent[*]})" "./run"
 	need_space /var 2048 "packages"
 	step "apt-get update" "$list" apt-get -q -y update ||
 		say "apt-get update failed; going on with the package lists that are here"

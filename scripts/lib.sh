@@ -65,7 +65,7 @@ step() {
 
 need_root() {
 	((EUID == 0)) || die "$1 needs root; this is user $(id -un)" \
-		"to be run as root" "sudo $0 ..."
+		"to be run as root" "sudo ${2:-$1} ..."
 }
 
 # need_space DIR MIB WHAT-FOR
@@ -104,8 +104,21 @@ no_arguments() {
 	die "unexpected argument $1" "" "see --help"
 }
 
-# Reads the value of an option that needs one: value=$(need_value "$@")
+# Ends the program if option $1 has no value $2. Not in $(): the program would go on.
 need_value() {
 	(($# >= 2)) || die "$1 needs a value" "" "see --help"
-	printf '%s' "$2"
+}
+
+# need_folder OPTION FOLDER
+need_folder() {
+	need_value "$@"
+	[[ -d $2 ]] || die "$1: no folder $2" "a folder that is there"
+}
+
+# need_writable OPTION FILE: before the work whose result is to go there
+need_writable() {
+	local folder
+	need_value "$@"
+	folder=$(dirname "$2")
+	[[ -d $folder && -w $folder && ! -d $2 ]] || die "$1: can't write $2" "a file in a folder that is there"
 }

@@ -12,8 +12,8 @@ usage: ./run series check [--full]
 
 Applies kernel-patches/series, patch by patch and without fuzz, to the Linux 6.12
 that Debian has today. After each patch: checkpatch --strict, and fs/fuse builds
-with warnings as errors. At the end: kernel-doc on the files it touches, fs/fuse
-without CONFIG_FUSE_PASSTHROUGH, the selftest builds, lib/uapi/fuse.h is the same.
+with warnings as errors, with and without CONFIG_FUSE_PASSTHROUGH. At the end:
+kernel-doc on the files it touches, the selftest builds, lib/uapi/fuse.h is the same.
 
   --full    build the whole kernel after each patch
 END
@@ -23,9 +23,10 @@ END
 # new file, when fs/fuse/ as a whole has one.
 checkpatch_ignore=FILE_PATH_CHANGES
 
-targets=(fs/fuse/ fs/backing-file.o)
+targets=(fs/fuse/ fs/backing-file.o fs/overlayfs/)
 check=$build/linux-check
 out=$build/kernel-check
+without=$build/kernel-check-without
 
 # The base tree, as hard links: git apply and tar replace files, never write into them.
 make_tree() {
@@ -53,6 +54,12 @@ make_config() {
 	mkdir -p "$out"
 	cp "$top/scripts/kernel.config" "$out.config"
 	make_kernel KCONFIG_ALLCONFIG="$out.config" allnoconfig
+
+	# nothing of the series may be needed without the option it belongs to
+	mkdir -p "$without"
+	sed '/CONFIG_FUSE_PASSTHROUGH/d' "$out.config" >"$without.config"
+	out=$without make_kernel KCONFIG_ALLCONFIG="$without.config" allnoconfig
+	! grep CONFIG_FUSE_PASSTHROUGH=y "$without/.config"
 }
 
 # Outside of a repository git apply asks for exact context; offsets may differ.
@@ -74,6 +81,8 @@ check_patch() {
 	tap_run "$name: checkpatch --strict" "$logs/series-checkpatch.log" \
 		run_checkpatch "$file"
 	tap_run "$name: builds" "$logs/series-build.log" make_kernel "${targets[@]}"
+	out=$without tap_run "$name: builds without passthrough" "$logs/series-without.log" \
+		make_kernel fs/fuse/
 }
 
 # the C files that the series touches or adds
@@ -93,14 +102,6 @@ check_doc() {
 	local new
 	new=$(comm -13 "$out.doc" <(doc_says "$@"))
 	[[ -z $new ]] || { printf '%s\n' "$new" && return 1; }
-}
-
-# Nothing of the series may be needed without the option it belongs to.
-without_passthrough() {
-	sed -i '/CONFIG_FUSE_PASSTHROUGH/d' "$out.config" &&
-		make_kernel KCONFIG_ALLCONFIG="$out.config" allnoconfig &&
-		! grep CONFIG_FUSE_PASSTHROUGH=y "$out/.config" &&
-		make_kernel fs/fuse/
 }
 
 check_uapi() {
@@ -137,7 +138,6 @@ main() {
 		check_patch "$file"
 	done
 	tap_run "kernel-doc" "$logs/series-doc.log" check_doc "${touched_files[@]}"
-	tap_run "fs/fuse builds without passthrough" "$logs/series-without.log" without_passthrough
 	tap_run "lib/uapi/fuse.h is the series' header" "$logs/series-uapi.log" check_uapi
 	while read -r selftest; do
 		tap_run "selftest $selftest builds" "$logs/series-selftest.log" build_selftest "$selftest"

@@ -87,6 +87,7 @@ apply_files() {
 
 main() {
 	no_arguments "$@"
+	"$top/scripts/install.sh" kernel
 	if [[ -n ${FUSEPT_LINUX:-} ]]; then
 		[[ -d $linux ]] || die "FUSEPT_LINUX names $linux, which is no folder"
 		check_version "$linux"

@@ -19,6 +19,7 @@ END
 main() {
 	no_arguments "$@"
 	local new=$build/series.new name base
+	need_tool git git
 	[[ -d $linux/.git ]] || die "no git tree in $linux" "the prepared tree" \
 		"./run series prepare, or FUSEPT_LINUX=DIR"
 	check_version "$linux"

@@ -5,6 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 
 all=(host clang asan stock series kernel library mirror rig)
+rootless=(host clang asan series)
 
 usage() {
 	cat <<'END'
@@ -134,6 +135,9 @@ main() {
 	(($#)) || suites=("${all[@]}")
 	for suite in "${suites[@]}"; do
 		[[ " ${all[*]} " == *" $suite "* ]] || die "no suite named $suite" "one of ${all[*]}"
+	done
+	for suite in "${suites[@]}"; do
+		[[ " ${rootless[*]} " == *" $suite "* ]] || need_root "./run test $suite"
 	done
 	"$top/scripts/install.sh" kernel vm lib test
 	mkdir -p "$logs"

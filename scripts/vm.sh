@@ -43,12 +43,12 @@ parse() {
 		--icount) icount=1 ;;
 		--no-leaks) leaks=off ;;
 		--kvm | --tcg) accel=${1#--} ;;
-		--smp) smp=$(need_value "$@") && shift ;;
-		--mem) mem=$(need_value "$@") && shift ;;
-		--disk) disk=$(need_value "$@") && shift ;;
-		--timeout) timeout=$(need_value "$@") && shift ;;
-		--cwd) cwd=$(realpath "$(need_value "$@")") && shift ;;
-		--write) writable+=("$(realpath "$(need_value "$@")")") && shift ;;
+		--smp) need_value "$@"; smp=$2; shift ;;
+		--mem) need_value "$@"; mem=$2; shift ;;
+		--disk) need_value "$@"; disk=$2; shift ;;
+		--timeout) need_value "$@"; timeout=$2; shift ;;
+		--cwd) need_folder "$@"; cwd=$(realpath "$2"); shift ;;
+		--write) need_folder "$@"; writable+=("$(realpath "$2")"); shift ;;
 		--) shift && command=("$@") && break ;;
 		*) die "unknown option $1" "COMMAND after --" "./run vm --help" ;;
 		esac
@@ -181,7 +181,9 @@ choose_accel() {
 		return
 	fi
 	accel=tcg
-	if [[ -w /dev/kvm ]] && "$0" --kvm --timeout 30 -- true >/dev/null 2>&1 </dev/null; then
+	local probe=("$0" --kvm --timeout 60)
+	[[ $kind == release ]] || probe+=(--debug --no-leaks)
+	if [[ -w /dev/kvm ]] && "${probe[@]}" -- true >/dev/null 2>&1 </dev/null; then
 		accel=kvm
 	fi
 	say "vm: $accel is what works here"

@@ -9,10 +9,9 @@ set -euo pipefail
 program=$(realpath "${1:?usage: run.sh BUILD_DIR [CASE...]}")/test/kernel/fusept-ktest
 shift
 groups=(abort attr create_reply daemon dir fault fresh held hostile io ioctl_bind
-	ioctl_mask ioctl_open killpriv lookup_reply map mixed mounts negotiate
+	ioctl_mask ioctl_open killpriv lookup_reply map matrix mixed mounts negotiate
 	open perm stack stress xattr)
-ext4=(attr create_reply dir fault fresh held io killpriv map matrix mixed open perm
-	stress xattr)
+ext4=(attr dir fault fresh held io killpriv map mixed open perm stress xattr)
 
 # Errors on demand: of any allocation, and without a word in the log.
 for attr in failslab fail_page_alloc; do

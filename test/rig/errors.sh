@@ -30,6 +30,15 @@ check "unknown suite" refuses 1 "no suite named bake" "$run" test bake
 
 check "vm: unknown option" refuses 1 "unknown option --fast" "$run" vm --fast
 check "vm: option without value" refuses 1 "--smp needs a value" "$run" vm --smp
+check "vm: --write without value" refuses 1 "--write needs a value" "$run" vm --write
+check "vm: --write of nothing" refuses 1 "no folder /nonexistent" "$run" vm --write /nonexistent -- true
+for command in demo bench; do
+	check "$command: --json without value" refuses 1 "--json needs a value" "$run" $command --json
+	check "$command: --json into nothing" refuses 1 "can't write /nonexistent/x" \
+		"$run" $command --json /nonexistent/x
+done
+check "demo: --ops without value" refuses 1 "--ops needs a value" "$run" demo --ops
+check "bench: --only without value" refuses 1 "--only needs a value" "$run" bench --only
 check "vm: bad number" refuses 1 "a number of processors" "$run" vm --smp none -- true
 check "vm: bad memory size" refuses 1 "a size such as 2G" "$run" vm --mem lots -- true
 check "vm: bad disk size" refuses 1 "a size such as 4G" "$run" vm --disk 4Q -- true
@@ -37,6 +46,10 @@ check "vm: bad timeout" refuses 1 "seconds" "$run" vm --timeout 0 -- true
 
 chmod 777 "$FUSEPT_BUILD"
 check "vm: no root" refuses 1 "./run vm needs root" nobody "$run" vm -- true
+check "demo: no root" refuses 1 "./run demo needs root" nobody "$run" demo
+check "bench: no root" refuses 1 "./run bench needs root" nobody "$run" bench
+check "test: no root" refuses 1 "./run test kernel needs root" nobody "$run" test kernel
+check "no root: what to do" refuses 1 "sudo ./run vm" nobody "$run" vm -- true
 
 fake_installed
 check "vm: full disk" refuses 1 "MiB free" small_disk env PATH="$work/bin:$PATH" "$run" vm -- true
@@ -66,7 +79,7 @@ done
 # a machine on which nothing is installed and whose network is down
 fake dpkg-query 'exit 1'
 fake apt-get 'echo "E: Could not resolve the host" >&2; exit 100'
-for command in kernel "vm -- true" "test host"; do
+for command in kernel "vm -- true" "test host" "test kernel" demo bench; do
 	# shellcheck disable=SC2086 # words
 	check "no network: ./run $command" refuses 1 "a network, and Debian 12 or 13" \
 		env PATH="$work/bin:$PATH" "$run" $command
