@@ -28,6 +28,12 @@ static const char *const scripts[] = {
 	"perm.change_as_other", "killpriv.o_trunc_as_owner",
 };
 
+/* With nothing below it is the daemon that checks callers, and ours does not */
+static bool makes_sense(const struct script *s, uint64_t ops)
+{
+	return !(s->needs & ~ops) && (ops || !s->who);
+}
+
 static void smoke(struct raw *r)
 {
 	uint64_t ops = raw_prune(r->opt.ops & r->supported);
@@ -36,7 +42,7 @@ static void smoke(struct raw *r)
 	raw_reset(r);
 	for (const struct script *s = script_first; s; s = s->next)
 		for (size_t i = 0; i < n; i++)
-			if (!strcmp(s->kc.name, scripts[i]) && !(s->needs & ~ops))
+			if (!strcmp(s->kc.name, scripts[i]) && makes_sense(s, ops))
 				diff(r, s, s->who);
 	expect_no_requests(r, ops);
 }
