@@ -226,7 +226,16 @@ SCRIPT(io, lseek)
 	NOTE(lseek(fd, 10, SEEK_CUR));
 	NOTE(lseek(fd, -1, SEEK_SET));
 	NOTE(lseek(fd, 0, 77));
+	close(fd);
+}
+
+/* A FUSE file has no largest offset; the file below may have one */
+SCRIPT(io, lseek_far, .needs = OP(LSEEK))
+{
+	int fd = NOTE_FD(open("file", O_RDONLY | O_CLOEXEC));
+
 	NOTE(lseek(fd, INT64_MAX, SEEK_SET));
+	NOTE(lseek(fd, INT64_MAX - 1, SEEK_SET));
 	close(fd);
 }
 

@@ -11,10 +11,9 @@ shift
 groups=(abort attr create_reply daemon dir fault fresh held hostile io ioctl_bind
 	ioctl_mask ioctl_open killpriv lookup_reply map mixed mounts negotiate
 	open perm stack stress xattr
-	matrix.complete 'matrix.only_*' matrix.all_but_GETATTR)
-# without any operation a FUSE file has no largest offset: not on ext4
+	matrix.complete 'matrix.only_*')
 ext4=(attr dir fault fresh held io killpriv map mixed open perm stress xattr
-	'matrix.all_but_[!G]*' 'matrix.all_but_GETX*')
+	'matrix.all_but_*')
 
 # Errors on demand: of any allocation, and without a word in the log.
 for attr in failslab fail_page_alloc; do
