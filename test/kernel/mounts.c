@@ -152,26 +152,26 @@ KTEST(mounts, nosuid_below, .opt.ops = RAW_ALL, .opt.wide = true)
 	remount_below(r, 0);
 }
 
-/* Installed as packages are: made, given away, then suid */
+/* As packages are installed: given away, then suid */
+static void give_suid(const char *path, uid_t to)
+{
+	CHECK_OK(chown(path, to, to));
+	CHECK_OK(chmod(path, 04755));
+}
+
+/* Through the mount, and below */
 KTEST(mounts, suid_after_chown, .opt.ops = RAW_ALL, .opt.wide = true)
 {
 	static char program[256 * 1024];
 	ssize_t n = CHECK_OK(get_file("/usr/bin/test", program, sizeof(program)));
 
 	put_file(M(r, "prog"), program, (size_t)n);
-	CHECK_OK(chown(M(r, "prog"), 1000, 1000));
-	CHECK_OK(chmod(M(r, "prog"), 04755));
-	CHECK_EQ(run_as_other(M(r, "prog")), 1);
-	CHECK_OK(chown(M(r, "prog"), 0, 0));
-	CHECK_OK(chmod(M(r, "prog"), 04755));
-	CHECK_EQ(run_as_other(M(r, "prog")), 0);
-	/* and changed below */
-	CHECK_OK(chown(S(r, "prog"), 1000, 1000));
-	CHECK_OK(chmod(S(r, "prog"), 04755));
-	CHECK_EQ(run_as_other(M(r, "prog")), 1);
-	CHECK_OK(chown(S(r, "prog"), 0, 0));
-	CHECK_OK(chmod(S(r, "prog"), 04755));
-	CHECK_EQ(run_as_other(M(r, "prog")), 0);
+	for (int below = 0; below < 2; below++) {
+		give_suid(below ? S(r, "prog") : M(r, "prog"), 1000);
+		CHECK_EQ(run_as_other(M(r, "prog")), 1);
+		give_suid(below ? S(r, "prog") : M(r, "prog"), 0);
+		CHECK_EQ(run_as_other(M(r, "prog")), 0);
+	}
 }
 
 KTEST(mounts, nodev_below, .opt.ops = RAW_ALL)
