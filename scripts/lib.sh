@@ -42,6 +42,16 @@ ticker() {
 	done
 }
 
+# full_disk LOG: says so if that is why a step failed; the log may be cut short by it, too
+full_disk() {
+	local folder
+	folder=$(dirname "$1")
+	if grep -q 'No space left on device' "$1" || (($(df -Pk "$folder" | awk 'NR == 2 { print $4 }') < 1024)); then
+		say "  the disk is full; expected: room in $(df -P "$folder" | awk 'NR == 2 { print $6 }')"
+		say "  to do:    free some space, or name another folder: FUSEPT_BUILD=DIR ./run ..."
+	fi
+}
+
 # step LABEL LOG COMMAND...: runs it with its output in LOG and shows progress;
 # when it fails, shows the end of LOG and returns its status
 step() {
@@ -58,6 +68,7 @@ step() {
 	if ((status)); then
 		say "$label: failed after $(elapsed SECONDS-start); the end of $log:"
 		tail -n 30 "$log" | sed 's/^/  | /' >&2
+		full_disk "$log"
 		return "$status"
 	fi
 	((SECONDS - start < 3)) || say "$label: done in $(elapsed SECONDS-start)"

@@ -54,6 +54,9 @@ check "no root: what to do" refuses 1 "sudo ./run vm" nobody "$run" vm -- true
 fake_installed
 check "vm: full disk" refuses 1 "MiB free" small_disk env PATH="$work/bin:$PATH" "$run" vm -- true
 check "kernel: full disk" refuses 1 "MiB free" small_disk env PATH="$work/bin:$PATH" "$run" kernel
+# shellcheck disable=SC2016 # for the inner shell
+check "a disk that fills during a step" refuses 1 "the disk is full" small_disk bash -c \
+	'. "$0/copy/scripts/lib.sh" && step "filling" "$logs/fill.log" dd if=/dev/zero of="$build/fill" bs=1M' "$work"
 without qemu-system-x86_64
 check "vm: no QEMU" refuses 1 "apt-get install qemu-system-x86" env PATH="$hidden" "$run" vm -- true
 check "kernel: no source package" refuses 1 "the package linux-source-6.12" \
