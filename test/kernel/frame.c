@@ -222,3 +222,19 @@ void frame_show_stacks(pid_t group)
 	}
 	closedir(d);
 }
+
+/* overlayfs with a lower and an upper layer, at dir/over */
+void frame_overlay(struct raw *r, const char *lower, char *over, size_t size)
+{
+	char opts[4 * PATH_MAX], dir[PATH_MAX];
+	static const char *const subs[] = { "over", "up", "up/upper", "up/work" };
+
+	for (size_t i = 0; i < sizeof(subs) / sizeof(*subs); i++) {
+		snprintf(dir, sizeof(dir), "%.3000s/%s", r->dir, subs[i]);
+		CHECK_OK(mkdir(dir, 0755));
+	}
+	snprintf(over, size, "%.3000s/over", r->dir);
+	snprintf(opts, sizeof(opts), "lowerdir=%s,upperdir=%.3000s/up/upper,workdir="
+		 "%.3000s/up/work", lower, r->dir, r->dir);
+	CHECK_OK(mount("overlay", over, "overlay", 0, opts));
+}

@@ -16,6 +16,8 @@ void frame_show_stacks(pid_t group);
 /* Unmounts; what is let go of late (an RCU grace period, a work item) is waited for */
 void frame_umount(const char *path);
 
+void frame_overlay(struct raw *r, const char *lower, char *over, size_t size);
+
 /* opt NULL: not mounted yet */
 struct raw *frame_second(struct raw *r, const char *src,
 			 const struct raw_options *opt);

@@ -8,11 +8,11 @@ set -euo pipefail
 
 program=$(realpath "${1:?usage: run.sh BUILD_DIR [CASE...]}")/test/kernel/fusept-ktest
 shift
-groups=(abort attr create_reply daemon dir fault fresh held hostile io ioctl_bind
+groups=(abort attr counters create_reply daemon dir fault fresh held hostile io ioctl_bind
 	ioctl_mask ioctl_open killpriv lookup_reply map mixed mounts negotiate
-	open perm stack stress xattr
+	open perm splice stack stress xattr
 	matrix.complete 'matrix.only_*')
-ext4=(attr dir fault fresh held io killpriv map mixed open perm stress xattr
+ext4=(attr dir fault fresh held io killpriv map mixed open perm splice stress xattr
 	'matrix.all_but_*')
 
 # Errors on demand: of any allocation, and without a word in the log.

@@ -11,23 +11,6 @@
 
 static const struct raw_options one = DEPTH(1), two = DEPTH(2);
 
-/* overlayfs with a lower and an upper layer, at dir/over */
-static void mount_overlay(struct raw *r, const char *lower, char *over,
-			  size_t size)
-{
-	char opts[4 * PATH_MAX], dir[PATH_MAX];
-	static const char *const subs[] = { "over", "up", "up/upper", "up/work" };
-
-	for (size_t i = 0; i < sizeof(subs) / sizeof(*subs); i++) {
-		snprintf(dir, sizeof(dir), "%.3000s/%s", r->dir, subs[i]);
-		CHECK_OK(mkdir(dir, 0755));
-	}
-	snprintf(over, size, "%.3000s/over", r->dir);
-	snprintf(opts, sizeof(opts), "lowerdir=%s,upperdir=%.3000s/up/upper,workdir="
-		 "%.3000s/up/work", lower, r->dir, r->dir);
-	CHECK_OK(mount("overlay", over, "overlay", 0, opts));
-}
-
 static int open_backing(struct raw *r, const char *path)
 {
 	int fd = (int)CHECK_OK(open(path, O_PATH | O_CLOEXEC));
@@ -41,7 +24,7 @@ KTEST(stack, overlay_too_deep)
 {
 	char over[PATH_MAX], file[PATH_MAX + 8];
 
-	mount_overlay(r, r->src, over, sizeof(over));
+	frame_overlay(r, r->src, over, sizeof(over));
 	snprintf(file, sizeof(file), "%s/good", over);
 	CHECK_EQ(open_backing(r, file), -ELOOP);
 	snprintf(file, sizeof(file), "%s/dir", over);
@@ -54,7 +37,7 @@ KTEST(stack, overlay_below)
 	struct raw *second;
 	char over[PATH_MAX];
 
-	mount_overlay(r, r->src, over, sizeof(over));
+	frame_overlay(r, r->src, over, sizeof(over));
 	second = frame_second(r, over, &two);
 	raw_reset(second);
 	diff_all(second, "attr.*", second->supported);
@@ -72,7 +55,7 @@ KTEST(stack, copied_up)
 	char over[PATH_MAX], buf[16];
 	int ro;
 
-	mount_overlay(r, r->src, over, sizeof(over));
+	frame_overlay(r, r->src, over, sizeof(over));
 	second = frame_second(r, over, &two);
 	ro = (int)CHECK_OK(open(M(second, "good"), O_RDONLY | O_CLOEXEC));
 	CHECK_EQ(read(ro, buf, sizeof(buf)), sizeof(buf));
@@ -93,7 +76,7 @@ KTEST(stack, overlay_above, .opt.ops = RAW_ALL)
 {
 	char over[PATH_MAX], file[PATH_MAX + 8], buf[32];
 
-	mount_overlay(r, r->mnt, over, sizeof(over));
+	frame_overlay(r, r->mnt, over, sizeof(over));
 	snprintf(file, sizeof(file), "%s/good", over);
 	CHECK_EQ(get_file(file, buf, sizeof(buf)), 20);
 	put_file(file, "new", 3);
