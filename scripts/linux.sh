@@ -41,6 +41,18 @@ series_files() {
 	done <"$series/series"
 }
 
+# The folders of selftests that the series brings.
+series_selftests() {
+	series_files | xargs -d '\n' sed -n 's|^+++ b/tools/testing/selftests/\(.*\)/Makefile$|\1|p' | sort -u
+}
+
+# build_selftest TREE OUT FOLDER: into OUT/FOLDER, with the headers of TREE
+build_selftest() {
+	mkdir -p "$2/$3" && make -s -C "$1" O="$2/headers" headers &&
+		make -s -C "$1/tools/testing/selftests/$3" OUTPUT="$2/$3" \
+			KHDR_INCLUDES="-isystem $2/headers/usr/include"
+}
+
 # tells one release of Debian's source package from another
 linux_tar_id() { stat -c '%s %Y' "$linux_tar" 2>/dev/null || :; }
 

@@ -108,14 +108,6 @@ check_uapi() {
 	cmp "$check/include/uapi/linux/fuse.h" "$top/lib/uapi/fuse.h"
 }
 
-# The selftest folder of the series, if it has one, with the series' own headers.
-build_selftest() {
-	mkdir -p "$out/selftest"
-	make_kernel headers &&
-		make -C "$check/tools/testing/selftests/$1" OUTPUT="$out/selftest" \
-			KHDR_INCLUDES="-isystem $out/usr/include"
-}
-
 main() {
 	local files touched_files file start=$SECONDS selftest
 	case ${1:-} in
@@ -140,9 +132,10 @@ main() {
 	tap_run "kernel-doc" "$logs/series-doc.log" check_doc "${touched_files[@]}"
 	tap_run "lib/uapi/fuse.h is the series' header" "$logs/series-uapi.log" check_uapi
 	while read -r selftest; do
-		tap_run "selftest $selftest builds" "$logs/series-selftest.log" build_selftest "$selftest"
-	done < <(sed -n 's|^+++ b/tools/testing/selftests/\(.*\)/Makefile$|\1|p' "${files[@]}" | sort -u)
-	rm -rf "$check"
+		tap_run "selftest $selftest builds" "$logs/series-selftest.log" \
+			build_selftest "$check" "$build/selftest-check" "$selftest"
+	done < <(series_selftests)
+	rm -rf "$check" "$build/selftest-check"
 	tap_done
 }
 

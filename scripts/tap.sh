@@ -30,6 +30,26 @@ tap_run() {
 	fi
 }
 
+# tap_merge NAME COMMAND...: takes over what COMMAND prints as TAP, numbered on. Fewer
+# or more results than it planned are a failure.
+tap_merge() {
+	local name=$1 line planned='' seen=0
+	shift
+	while IFS= read -r line; do
+		case $line in
+		ok\ * | not\ ok\ *)
+			seen=$((seen + 1)) tap_count=$((tap_count + 1))
+			[[ $line != not* ]] || tap_failed=$((tap_failed + 1))
+			sed -E "s/ok [0-9]+( - )?/ok $tap_count $name: /; s/:  */: /" <<<"$line"
+			;;
+		1..*) planned=${line#1..} ;;
+		TAP\ version*) ;;
+		*) printf '%s\n' "$line" ;;
+		esac
+	done < <("$@" </dev/null)
+	[[ $planned == "$seen" ]] || tap_not_ok "$name: ended after $seen tests, planned '$planned'"
+}
+
 # the plan comes last; the status says whether all passed
 tap_done() {
 	printf '1..%d\n' "$tap_count"

@@ -4,7 +4,7 @@
 
 . "$(dirname "$0")/lib.sh"
 
-all=(host clang asan stock series kernel library mirror rig)
+all=(host clang asan stock series kernel selftest library mirror rig)
 rootless=(host clang asan series)
 
 usage() {
@@ -20,12 +20,13 @@ Exit status 1 if anything failed. Installs what is missing.
   stock     the example daemon on this machine's own kernel (root, /dev/fuse)
   series    ./run series check
   kernel    the patched kernel, its debug build, in the virtual machine
+  selftest  the kernel selftest that the series brings, on the patched kernel
   library   the library's own tests on the patched kernel
   mirror    the example daemon on the patched kernel
   rig       ./run itself: its errors, its statuses, what the machine promises
 
-On the patched kernel (kernel, library, mirror) a skipped test counts as failed. Results
-come as TAP; the log of each suite is build/log/test-SUITE.log.
+On the patched kernel (kernel, selftest, library, mirror) a skipped test counts as
+failed. Results come as TAP; the log of each suite is build/log/test-SUITE.log.
 END
 }
 
@@ -114,6 +115,14 @@ guest() {
 		bash "$2" "$build/host"
 }
 
+selftest_suite() {
+	if "$top/scripts/selftest.sh"; then
+		guest selftest test/rig/selftest.sh
+	else
+		fault selftest "it does not build"
+	fi
+}
+
 run_suite() {
 	case $1 in
 	host) meson_suite host host-gcc -Dwerror=true ;;
@@ -124,6 +133,7 @@ run_suite() {
 	rig) tap rig "" bash "$top/test/rig/run.sh" ;;
 	series) tap series "" "$top/scripts/series-check.sh" ;;
 	kernel) guest kernel test/kernel/run.sh ;;
+	selftest) selftest_suite ;;
 	# the kernel suite looks for leaks; without that these take half the time
 	library) guest library test/rig/library.sh --no-leaks ;;
 	mirror) guest mirror test/stock/run.sh --no-leaks ;;
