@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* create_reply.c - backings that come with what is made: MKNOD ... TMPFILE, OPEN */
 #include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/fanotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -303,4 +306,74 @@ KTEST(create_reply, open_other_backing,
 	CHECK_EQ(get_file(M(r, "good"), buf, sizeof(buf)), 20);
 	CHECK_EQ(raw_backing_close(r->fd, other), 0);
 	CHECK_EQ(raw_backing_close(r->fd, plain_id), 0);
+}
+
+/* A stream has no position, and what is passed through needs one */
+KTEST(create_reply, open_stream, .opt.ops = RAW_ALL & ~OP(OPEN) & ~OP(RELEASE))
+{
+	r->opt.open_flags = FOPEN_STREAM;
+	CHECK_ERRNO(open(M(r, "good"), O_RDWR | O_CLOEXEC), EIO);
+	r->opt.open_flags = FOPEN_STREAM | FOPEN_DIRECT_IO;
+	close((int)CHECK_OK(open(M(r, "good"), O_RDWR | O_CLOEXEC)));
+	r->opt.open_flags = 0;
+}
+
+static int open_nothing(struct raw_req *q)
+{
+	memset(q->out, 0, sizeof(struct fuse_open_out));
+	q->out_len = sizeof(struct fuse_open_out);
+	return 0;
+}
+
+/* The daemon opens the file, but the file system below does not, and says why */
+KTEST(create_reply, open_fails_below, .opt.ops = RAW_ALL & ~OP(OPEN) & ~OP(RELEASE))
+{
+	int fd;
+
+	CHECK(signal(SIGIO, SIG_IGN) != SIG_ERR);
+	fd = (int)CHECK_OK(open(S(r, "good"), O_RDWR | O_CLOEXEC));
+	CHECK_OK(fcntl(fd, F_SETLEASE, F_WRLCK));
+	r->before[FUSE_OPEN] = open_nothing;
+	CHECK_ERRNO(open(M(r, "good"), O_RDONLY | O_NONBLOCK | O_CLOEXEC), EAGAIN);
+	CHECK_OK(fcntl(fd, F_SETLEASE, F_UNLCK));
+	close((int)CHECK_OK(open(M(r, "good"), O_RDONLY | O_CLOEXEC)));
+	r->before[FUSE_OPEN] = NULL;
+	close(fd);
+}
+
+/* Allows one open. It comes with a descriptor, so the file is opened here first */
+static void *allow_open(void *arg)
+{
+	struct fanotify_event_metadata event;
+	struct fanotify_response response = { .response = FAN_ALLOW };
+	int fan = *(int *)arg;
+
+	CHECK_EQ(read(fan, &event, sizeof(event)), sizeof(event));
+	response.fd = event.fd;
+	CHECK_EQ(write(fan, &response, sizeof(response)), sizeof(response));
+	close(event.fd);
+	return NULL;
+}
+
+/* Others may open a file before the one who makes it has it */
+KTEST(create_reply, opened_before_its_maker, .opt.ops = RAW_ALL)
+{
+	int fan = (int)CHECK_OK(fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC,
+					      O_RDONLY));
+	pthread_t thread;
+	int fd;
+
+	CHECK_OK(fanotify_mark(fan, FAN_MARK_ADD | FAN_MARK_MOUNT, FAN_OPEN_PERM,
+			       AT_FDCWD, r->mnt));
+	CHECK_EQ(pthread_create(&thread, NULL, allow_open, &fan), 0);
+	raw_reset(r);
+	fd = (int)CHECK_OK(open(M(r, "made"), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC,
+				0644));
+	CHECK_EQ(pthread_join(thread, NULL), 0);
+	close(fan);
+	CHECK_EQ(write(fd, "text", 4), 4);
+	close(fd);
+	same_stat(M(r, "made"), S(r, "made"));
+	CHECK_EQ(raw_count(r, FUSE_CREATE), 1);
+	CHECK_EQ(raw_count(r, FUSE_OPEN), 0);
 }

@@ -66,15 +66,21 @@ static void may_not_link(void *arg)
 		    EPERM);
 }
 
-/* protected_hardlinks: nobody may keep a suid program of somebody else */
-KTEST(held, link_to_suid, .opt.ops = RAW_ALL, .opt.wide = true)
+static void protect_links(void)
 {
-	struct held h = { .to = M(r, "sticky/mine") };
 	int sysctl = (int)CHECK_OK(open("/proc/sys/fs/protected_hardlinks",
 					O_WRONLY | O_CLOEXEC));
 
 	CHECK_EQ(write(sysctl, "1", 1), 1);
 	close(sysctl);
+}
+
+/* protected_hardlinks: nobody may keep a suid program of somebody else */
+KTEST(held, link_to_suid, .opt.ops = RAW_ALL, .opt.wide = true)
+{
+	struct held h = { .to = M(r, "sticky/mine") };
+
+	protect_links();
 	CHECK_OK(chmod(S(r, "good"), 0666));
 	CHECK_OK(access(M(r, "good"), F_OK));
 	h.fd = (int)CHECK_OK(open(M(r, "good"), O_PATH | O_CLOEXEC));
@@ -82,4 +88,25 @@ KTEST(held, link_to_suid, .opt.ops = RAW_ALL, .opt.wide = true)
 	run_as(&other, may_not_link, &h);
 	CHECK_OK(chmod(S(r, "good"), 0644));
 	close(h.fd);
+}
+
+/* Nor a program that was suid when it was his, nor what is no regular file */
+KTEST(held, link_after_chown, .opt.ops = RAW_ALL, .opt.wide = true)
+{
+	static const char *const names[] = { "good", "fifo" };
+	char to[PATH_MAX + 16];
+	struct held h = { .to = to };
+	struct stat st;
+
+	snprintf(to, sizeof(to), "%s/sticky/mine", r->mnt);
+	protect_links();
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		CHECK_OK(chown(S(r, names[i]), 2002, 2002));
+		CHECK_OK(chmod(S(r, names[i]), 04700));
+		CHECK_OK(stat(M(r, names[i]), &st));
+		h.fd = (int)CHECK_OK(open(M(r, names[i]), O_PATH | O_CLOEXEC));
+		CHECK_OK(chown(S(r, names[i]), 0, 0));
+		run_as(&other, may_not_link, &h);
+		close(h.fd);
+	}
 }

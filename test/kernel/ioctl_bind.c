@@ -238,3 +238,32 @@ KTEST(ioctl_bind, open_without_pages, .opt.open_flags = FOPEN_DIRECT_IO)
 	CHECK_EQ(raw_count(r, FUSE_RELEASE), 1);
 	CHECK_EQ(raw_count(r, FUSE_RELEASEDIR), 1);
 }
+
+static int bind_then_read(struct raw_req *q)
+{
+	q->r->u[0] = bind_path(q->r, q->in->nodeid, "file");
+	return RAW_DEFAULT;
+}
+
+/* A daemon decides late, in the middle of a read for which pages are locked */
+KTEST(ioctl_bind, while_reading, .opt.open_flags = FOPEN_DIRECT_IO)
+{
+	int fd = (int)CHECK_OK(open(M(r, "file"), O_RDONLY | O_CLOEXEC));
+	char buf[100], want[100];
+	int p[2];
+
+	CHECK_OK(pipe2(p, O_CLOEXEC));
+	r->before[FUSE_READ] = bind_then_read;
+	CHECK_EQ(splice(fd, &(loff_t){ 0 }, p[1], NULL, sizeof(buf), 0), sizeof(buf));
+	r->before[FUSE_READ] = NULL;
+	CHECK_EQ(r->u[0], 0);
+	CHECK_EQ(read(p[0], buf, sizeof(buf)), sizeof(buf));
+	CHECK_EQ(get_file(S(r, "file"), want, sizeof(want)), sizeof(want));
+	CHECK(!memcmp(buf, want, sizeof(buf)));
+	put_file(S(r, "file"), "new", 3);
+	CHECK_EQ(pread(fd, buf, sizeof(buf), 0), 3);
+	CHECK(!memcmp(buf, "new", 3));
+	close(fd);
+	close(p[0]);
+	close(p[1]);
+}

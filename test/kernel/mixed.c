@@ -78,6 +78,18 @@ KTEST(mixed, opted_out_of_nothing, .opt.ops = DAEMON_OPENS)
 	expect_data(r, false, false);
 }
 
+/* Holes of a file whose data the daemon serves are not those of the file below */
+KTEST(mixed, holes_opted_out, .opt.ops = DAEMON_OPENS,
+      .opt.open_flags = FOPEN_DIRECT_IO)
+{
+	int fd = (int)CHECK_OK(open(M(r, "file"), O_RDONLY | O_CLOEXEC));
+
+	raw_reset(r);
+	CHECK_EQ(lseek(fd, 10, SEEK_DATA), 10);
+	CHECK_EQ(raw_count(r, FUSE_LSEEK), 1);
+	close(fd);
+}
+
 static int try_map(int fd, int prot, int how)
 {
 	void *p = mmap(NULL, 4096, prot, how, fd, 0);

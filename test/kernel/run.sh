@@ -9,7 +9,7 @@ set -euo pipefail
 program=$(realpath "${1:?usage: run.sh BUILD_DIR [CASE...]}")/test/kernel/fusept-ktest
 shift
 groups=(abort attr counters create_reply daemon dir fault fresh held hostile io ioctl_bind
-	ioctl_mask ioctl_open killpriv lookup_reply map mixed mounts negotiate
+	ioctl_mask ioctl_open killpriv locks lookup_reply map mixed mounts negotiate
 	open perm splice stack stress xattr
 	matrix.complete 'matrix.only_*')
 ext4=(attr dir fault fresh held io killpriv map mixed open perm splice stress xattr

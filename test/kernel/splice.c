@@ -4,9 +4,13 @@
  * middle of it something happens
  *
  * The daemon takes half of what it is given, so splice(2) comes with the other half
- * at once and with the pipe still locked. In between is the case's hook.
+ * at once and with the pipe still locked. In between is the case's hook. Or the pipe
+ * is empty at first, and splice(2) waits in the file system below.
  */
 #include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "diff.h"
@@ -169,4 +173,69 @@ KTEST(splice, suid_comes_back_on_overlay)
 	end(&s);
 	frame_second_end(second);
 	frame_umount(over);
+}
+
+struct waiting {
+	int in, out;
+	bool keeps;		/* may keep suid and sgid */
+	_Atomic int tid;
+	ssize_t ret;
+};
+
+static void *splice_waiting(void *arg)
+{
+	struct waiting *w = arg;
+
+	if (!w->keeps)
+		raw_fsetid(false);
+	w->tid = (int)syscall(SYS_gettid);
+	w->ret = splice(w->in, NULL, w->out, NULL, HALF, 0);
+	return NULL;
+}
+
+/* Nobody tells when a thread sleeps in a system call: look until it does */
+static void wait_asleep(struct waiting *w)
+{
+	char path[64], text[64], want[16];
+	ssize_t n;
+
+	snprintf(want, sizeof(want), "%d ", (int)SYS_splice);
+	for (;;) {
+		snprintf(path, sizeof(path), "/proc/self/task/%d/syscall", w->tid);
+		n = w->tid ? get_file(path, text, sizeof(text) - 1) : 0;
+		if (n > 0 && !strncmp(text, want, strlen(want)))
+			return;
+		sched_yield();
+	}
+}
+
+/* The mode of a file that became suid while somebody was about to write to it */
+static mode_t suid_while_waiting(struct raw *r, bool keeps)
+{
+	struct waiting w = { .keeps = keeps };
+	char data[HALF] = { 0 };
+	pthread_t thread;
+	int p[2];
+
+	CHECK_OK(pipe2(p, O_CLOEXEC));
+	w.in = p[0];
+	w.out = (int)CHECK_OK(open(M(r, "file"), O_WRONLY | O_CLOEXEC));
+	CHECK_EQ(pthread_create(&thread, NULL, splice_waiting, &w), 0);
+	wait_asleep(&w);
+	make_suid(S(r, "file"));
+	CHECK_EQ(write(p[1], data, sizeof(data)), sizeof(data));
+	CHECK_EQ(pthread_join(thread, NULL), 0);
+	CHECK_EQ(w.ret, HALF);
+	close(w.out);
+	close(p[0]);
+	close(p[1]);
+	return mode_of(S(r, "file"));
+}
+
+KTEST(splice, suid_while_waiting, .opt.ops = RAW_ALL)
+{
+	CHECK_EQ(suid_while_waiting(r, false), 0777);
+	/* as natively */
+	CHECK_EQ(suid_while_waiting(r, true), 06777);
+	expect_no_requests(r, r->supported);
 }

@@ -32,6 +32,22 @@ KTEST(stack, overlay_too_deep)
 	frame_umount(over);
 }
 
+/* How deep a server's file system is is not known before it says so */
+KTEST(stack, fuse_below_without_init)
+{
+	struct raw *second = frame_second(r, r->src, NULL);
+
+	raw_mount(second, second->mnt);
+	CHECK_EQ(open_backing(r, second->mnt), -ELOOP);
+	/* nobody will ever answer */
+	raw_abort(second);
+	frame_umount(second->mnt);
+	close(second->fd);
+	CHECK_OK(rmdir(second->mnt));
+	CHECK_OK(rmdir(second->dir));
+	raw_free(second);
+}
+
 KTEST(stack, overlay_below)
 {
 	struct raw *second;
