@@ -10,6 +10,8 @@ struct mirror *request_begin(fuse_req_t req, int opcode)
 	return m;
 }
 
+enum { MAX_WRITE = 512 * 1024 };
+
 /*
  * Modes and ACLs of new files are worked out by the file system below, which
  * needs the caller's umask (DONT_MASK) and shows its ACLs (POSIX_ACL).
@@ -23,6 +25,10 @@ struct mirror *request_begin(fuse_req_t req, int opcode)
  * a truncated file to OPEN, and not say there whether the caller may keep them.
  * Without it the kernel truncates by SETATTR, of which it works that out.
  *
+ * libfuse moves data through pipes that hold a whole request, its head too. For
+ * a MiB of data that is more than pipe-max-size, the limit of those who have no
+ * CAP_SYS_RESOURCE, and it would copy instead.
+ *
  * The writeback cache does not go together with passthrough, and would hide
  * what is written below.
  */
@@ -33,6 +39,7 @@ void mirror_init(void *userdata, struct fuse_conn_info *conn)
 	struct mirror *m = userdata;
 
 	stats_count(m->stats, STATS_INIT);
+	conn->max_write = MIN(conn->max_write, MAX_WRITE);
 	conn->want |= conn->capable & wanted;
 	conn->want &=
 		~(FUSE_CAP_HANDLE_KILLPRIV | FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_WRITEBACK_CACHE);
