@@ -73,7 +73,7 @@ static struct counters get_counters(const struct raw *r)
 /* What makes a request of each of many kinds, if nothing is passed through */
 static void work(struct raw *r)
 {
-	char buf[64], path[PATH_MAX];
+	char buf[64], path[PATH_MAX + 8];
 	struct stat st;
 	int fd;
 
