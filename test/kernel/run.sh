@@ -8,7 +8,7 @@ set -euo pipefail
 
 program=$(realpath "${1:?usage: run.sh BUILD_DIR [CASE...]}")/test/kernel/fusept-ktest
 shift
-groups=(abort attr counters create_reply daemon dir fault fresh held hostile io ioctl_bind
+groups=(abort attr counters create_reply daemon dir fault fdinfo fresh held hostile io ioctl_bind
 	ioctl_mask ioctl_open killpriv locks lookup_reply map mixed mounts negotiate
 	open perm splice stack stress xattr
 	matrix.complete 'matrix.only_*')
