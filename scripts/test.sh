@@ -4,7 +4,7 @@
 
 . "$(dirname "$0")/lib.sh"
 
-all=(host clang asan stock series kernel selftest library mirror rig)
+all=(host clang asan stock series kernel matrix selftest library mirror rig)
 rootless=(host clang asan series)
 
 usage() {
@@ -20,13 +20,14 @@ Exit status 1 if anything failed. Installs what is missing.
   stock     the example daemon on this machine's own kernel (root, /dev/fuse)
   series    ./run series check
   kernel    the patched kernel, its debug build, in the virtual machine
+  matrix    the same with each operation alone, and with each one left out
   selftest  the kernel selftest that the series brings, on the patched kernel
   library   the library's own tests on the patched kernel
   mirror    the example daemon on the patched kernel
   rig       ./run itself: its errors, its statuses, what the machine promises
 
-On the patched kernel (kernel, selftest, library, mirror) a skipped test counts as
-failed. Results come as TAP; the log of each suite is build/log/test-SUITE.log.
+On the patched kernel (kernel, matrix, selftest, library, mirror) a skipped test counts
+as failed. Results come as TAP; the log of each suite is build/log/test-SUITE.log.
 END
 }
 
@@ -109,10 +110,13 @@ tap_built() {
 	fi
 }
 
-# guest SUITE SCRIPT [OPTION...]: in the virtual machine, where a skip counts as a failure
+# guest SUITE "SCRIPT [ARG...]" [OPTION...]: in the virtual machine, where a skip counts
+# as a failure
 guest() {
-	tap_built "$1" strict "$top/scripts/vm.sh" --debug --timeout 2400 --cwd "$top" "${@:3}" -- \
-		bash "$2" "$build/host"
+	local script
+	read -ra script <<<"$2"
+	tap_built "$1" strict "$top/scripts/vm.sh" --debug --timeout 3000 --cwd "$top" "${@:3}" -- \
+		bash "${script[0]}" "$build/host" "${script[@]:1}"
 }
 
 selftest_suite() {
@@ -135,6 +139,7 @@ run_suite() {
 	kernel) guest kernel test/kernel/run.sh ;;
 	selftest) selftest_suite ;;
 	# the kernel suite looks for leaks; without that these take half the time
+	matrix) guest matrix "test/kernel/run.sh matrix" --no-leaks ;;
 	library) guest library test/rig/library.sh --no-leaks ;;
 	mirror) guest mirror test/stock/run.sh --no-leaks ;;
 	esac

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Runs the raw protocol tests in the guest and prints TAP: those that depend on the
 # file system below on a tmpfs and on the ext4 of /scratch, the others on one of them.
-# usage: run.sh BUILD_DIR [CASE...]
+# usage: run.sh BUILD_DIR [matrix | CASE...]      matrix: the cases with other masks, which
+# take as long as all the others and have a suite of their own
 
 set -euo pipefail
 
@@ -10,10 +11,8 @@ program=$(realpath "${1:?usage: run.sh BUILD_DIR [CASE...]}")/test/kernel/fusept
 shift
 groups=(abort attr counters create_reply daemon dir fault fdinfo fresh held hostile io ioctl_bind
 	ioctl_mask ioctl_open killpriv locks lookup_reply map mixed mounts negotiate
-	open perm splice stack stress xattr
-	matrix.complete 'matrix.only_*')
-ext4=(attr dir fault fresh held io killpriv map mixed open perm splice stress xattr
-	'matrix.all_but_*')
+	open perm splice stack stress xattr)
+ext4=(attr dir fault fresh held io killpriv map mixed open perm splice stress xattr)
 
 # Errors on demand: of any allocation, and without a word in the log.
 for attr in failslab fail_page_alloc; do
@@ -27,7 +26,10 @@ done
 
 tmpfs=$(mktemp -d)
 mount -t tmpfs -o mode=755 ktest "$tmpfs"
-if (($#)); then
+if [[ $* == matrix ]]; then
+	groups=(matrix.complete 'matrix.only_*')
+	ext4=('matrix.all_but_*')
+elif (($#)); then
 	groups=("$@")
 	ext4=("$@")
 fi
