@@ -86,7 +86,14 @@ umount_mirror() {
 	! grep -E 'runtime error|Sanitizer' "$LOG" >&2 || fail "a sanitizer complains"
 }
 
-# requests NAME: how many of them the daemon has served, after its end.
+# Has $STATS written anew; nothing of an older one is left.
+write_stats() {
+	rm -f "$STATS"
+	kill -USR1 "$DAEMON"
+	until_true test -e "$STATS" || fail "SIGUSR1 has not written $STATS"
+}
+
+# requests NAME: how many of them the daemon has served, by its last $STATS.
 requests() {
 	jq -e ".requests.$1 // 0" "$STATS"
 }

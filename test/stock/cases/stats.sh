@@ -11,11 +11,8 @@ check_form() {
 		fail "not well-formed: $(cat "$STATS")"
 }
 
-# A signal writes the file again; nothing of an older one is left.
 signal_and_read() {
-	rm -f "$STATS"
-	kill -USR1 "$DAEMON"
-	until_true test -e "$STATS" || fail "SIGUSR1 has not written $STATS"
+	write_stats
 	check_form
 }
 
