@@ -36,12 +36,20 @@ fi
 count=$("$program" --list "${groups[@]}" | wc -l)
 total=$((count + $("$program" --list "${ext4[@]}" | wc -l)))
 
+# lane FOLDER FIRST CASE...: the cases in FOLDER, counted from FIRST on
+lane() {
+	local status=0
+	TEST_DIR=$1 "$program" --first "$2" "${@:3}" || status=$?
+	echo "# in $SECONDS seconds"
+	return "$status"
+}
+
 # Both at once, and one stream of TAP out of the two: the second counts on.
 status=0
-TEST_DIR=/scratch "$program" --first $((count + 1)) "${ext4[@]}" >"$tmpfs/ext4" 2>&1 &
+lane /scratch $((count + 1)) "${ext4[@]}" >"$tmpfs/ext4" 2>&1 &
 second=$!
 echo "# on tmpfs"
-TEST_DIR=$tmpfs "$program" "${groups[@]}" || status=1
+lane "$tmpfs" 1 "${groups[@]}" || status=1
 wait "$second" || status=1
 echo "# on ext4"
 cat "$tmpfs/ext4"
