@@ -37,6 +37,8 @@ make_repository() {
 	local linux=$1
 	lgit init -q -b base
 	excludes >"$linux/.git/info/exclude"
+	# the package's own says to ignore everything, and would win
+	rm -f "$linux/.gitignore"
 	lgit add -f -- "${linux_tracked[@]}"
 	GIT_AUTHOR_DATE='@0 +0000' GIT_COMMITTER_DATE='@0 +0000' \
 		lgit commit -q -m "Linux $(linux_version "$linux")"

@@ -19,6 +19,8 @@ make_tar() {
 	printf 'VERSION = 6\nPATCHLEVEL = 12\nSUBLEVEL = %s\n' "$1" >"$tree/Makefile"
 	seq 30 >"$tree/fs/fuse/file.c"
 	echo "int other;" >"$tree/mm/other.c"
+	# as the package has it
+	printf '/*\n!/debian/\n' >"$tree/.gitignore"
 	for name in fs/backing-file.c include/linux/backing-file.h include/uapi/linux/fuse.h \
 		Documentation/filesystems/fuse.rst tools/testing/selftests/filesystems/Makefile MAINTAINERS; do
 		echo "/* $name */" >"$tree/$name"
