@@ -25,7 +25,7 @@ what it cost compared to the same work without the mount.
                    ten times as long, which no real machine does
 
 Status 0 means: every result was the same, and with the mask "all" the daemon was
-asked for names and changes of directories, and for nothing else.
+asked for names and new files, and for nothing else.
 END
 }
 

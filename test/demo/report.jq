@@ -2,9 +2,8 @@
 # What guest.sh reports, for people and for programs; used with jq -L: include "report";
 
 # What a daemon is still asked for when the kernel serves every operation it has:
-# names, and changes of directories. INIT and DESTROY belong to the mount.
-def of_names: ["LOOKUP", "FORGET", "BATCH_FORGET", "CREATE", "MKNOD", "MKDIR", "SYMLINK", "LINK", "UNLINK",
-  "RMDIR", "RENAME", "RENAME2", "TMPFILE"];
+# names, and new files. INIT and DESTROY belong to the mount.
+def of_names: ["LOOKUP", "FORGET", "BATCH_FORGET", "CREATE", "MKNOD", "MKDIR", "SYMLINK", "TMPFILE"];
 def of_mount: ["INIT", "DESTROY"];
 
 def everything: [.daemon_served, .asked_later | to_entries[]] | group_by(.key)
@@ -63,7 +62,7 @@ def verdicts:
      else "ops=\(.ops): FAILED, another result than the tree below: "
        + ([.workloads[] | select(.identical | not) | .name] | join(", ")) + "." end),
     (select(.ops == "all")
-     | if others == {} then "ops=all: the daemon was asked for names and changes of directories, and for nothing else."
+     | if others == {} then "ops=all: the daemon was asked for names and new files, and for nothing else."
        else "ops=all: FAILED, the daemon was also asked: \(others | listed)." end);
 
 def table:

@@ -302,6 +302,41 @@ static int call_statfs(struct raw *r, int n)
 	return statvfs(M(r, "good"), &s);
 }
 
+/* Each time another one of many files, so that a failure changes nothing */
+static int call_unlink(struct raw *r, int n)
+{
+	return unlink(M(r, numbered("private/f", n)));
+}
+
+static int call_rmdir(struct raw *r, int n)
+{
+	return rmdir(M(r, numbered("private/d", n)));
+}
+
+static int call_rename(struct raw *r, int n)
+{
+	char from[64];
+
+	snprintf(from, sizeof(from), "private/g%d", n);
+	return rename(M(r, from), M(r, numbered("sticky/g", n)));
+}
+
+static int call_exchange(struct raw *r, int n)
+{
+	(void)n;
+	return renameat2(AT_FDCWD, M(r, "dir/a"), AT_FDCWD,
+			 M(r, "sticky/other"), RENAME_EXCHANGE);
+}
+
+static int call_whiteout(struct raw *r, int n)
+{
+	char from[64];
+
+	snprintf(from, sizeof(from), "private/h%d", n);
+	return renameat2(AT_FDCWD, M(r, from), AT_FDCWD,
+			 M(r, numbered("sticky/h", n)), RENAME_WHITEOUT);
+}
+
 #define CALLS(...)							\
 	static const struct call calls[] = { __VA_ARGS__ };		\
 	each_call(r, calls, sizeof(calls) / sizeof(*calls))
@@ -342,6 +377,27 @@ KTEST(fault, making, .opt.ops = RAW_ALL)
 	      { "link", call_link, undo_make },
 	      { "create", call_create, undo_make },
 	      { "tmpfile", call_tmpfile, NULL });
+}
+
+KTEST(fault, linking_by_daemon, .opt.ops = RAW_ALL & ~OP(LINK))
+{
+	CALLS({ "link", call_link, undo_make });
+}
+
+KTEST(fault, names, .opt.ops = RAW_ALL)
+{
+	enum { FILES = 300 };
+
+	for (int i = 1; i < FILES; i++) {
+		put_file(S(r, numbered("private/f", i)), "x", 1);
+		put_file(S(r, numbered("private/g", i)), "x", 1);
+		put_file(S(r, numbered("private/h", i)), "x", 1);
+		CHECK_OK(mkdir(S(r, numbered("private/d", i)), 0755));
+	}
+	CALLS({ "unlink", call_unlink, NULL }, { "rmdir", call_rmdir, NULL },
+	      { "rename", call_rename, NULL },
+	      { "exchange", call_exchange, NULL },
+	      { "whiteout", call_whiteout, NULL });
 }
 
 KTEST(fault, opening, .opt.ops = RAW_ALL)

@@ -204,8 +204,8 @@ KTEST(fresh, special, .opt.ops = RAW_ALL)
 	expect_no_requests(r, r->supported);
 }
 
-/* Folders right after each change that goes through the daemon */
-KTEST(fresh, parents, .opt.ops = RAW_ALL)
+/* Folders right after each change, whoever does it */
+static void look_at_parents(struct raw *r)
 {
 	static const char *const dirs[] = { "", "dir", "dir/sub" };
 
@@ -229,6 +229,17 @@ KTEST(fresh, parents, .opt.ops = RAW_ALL)
 	same_stat(M(r, "dir/sub/y"), S(r, "dir/sub/y"));
 	CHECK_OK(rename(M(r, "file"), M(r, "hard1")));
 	same_stat(M(r, "hard2"), S(r, "hard2"));
+}
+
+KTEST(fresh, parents, .opt.ops = RAW_ALL)
+{
+	look_at_parents(r);
+}
+
+KTEST(fresh, parents_by_daemon, .opt.ops = RAW_ALL & ~OP(LINK) & ~OP(RENAME) &
+					   ~OP(RMDIR) & ~OP(UNLINK))
+{
+	look_at_parents(r);
 }
 
 static void denied(void *arg)

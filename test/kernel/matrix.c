@@ -13,7 +13,8 @@ static const int operations[] = {
 	FUSE_GETXATTR, FUSE_LISTXATTR, FUSE_REMOVEXATTR, FUSE_FLUSH,
 	FUSE_OPENDIR, FUSE_READDIR, FUSE_RELEASEDIR, FUSE_FSYNCDIR,
 	FUSE_ACCESS, FUSE_FALLOCATE, FUSE_LSEEK, FUSE_COPY_FILE_RANGE,
-	FUSE_STATX,
+	FUSE_STATX, FUSE_UNLINK, FUSE_RMDIR, FUSE_RENAME, FUSE_RENAME2,
+	FUSE_LINK,
 };
 
 enum { N_OPERATIONS = sizeof(operations) / sizeof(*operations) };
@@ -24,7 +25,7 @@ static const char *const scripts[] = {
 	"xattr.user", "xattr.acl_access", "open.create", "open.unlinked",
 	"io.read", "io.write", "io.append", "io.splice", "io.copy_file_range",
 	"io.sync", "io.fallocate", "io.lseek", "map.shared", "dir.read",
-	"dir.handle", "dir.change", "perm.look_as_other",
+	"dir.handle", "dir.change", "dir.rename_flags", "perm.look_as_other",
 	"perm.change_as_other", "killpriv.o_trunc_as_owner",
 };
 

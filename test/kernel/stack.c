@@ -151,6 +151,32 @@ KTEST(stack, fuse_below, .opt.ops = RAW_ALL, .opt.wide = true)
 	frame_second_end(second);
 }
 
+static const struct who other = { .name = "other", .uid = 2001, .gid = 2001 };
+
+static void use_folder(void *arg)
+{
+	int dir = *(int *)arg;
+
+	CHECK_ERRNO(openat(dir, "a", O_RDONLY | O_CLOEXEC), EACCES);
+	CHECK_ERRNO(unlinkat(dir, "a", 0), EACCES);
+}
+
+/* Two levels down a folder is closed; who holds it here is asked by that */
+KTEST(stack, closed_at_the_bottom, .opt.ops = RAW_ALL, .opt.wide = true)
+{
+	struct raw *second = frame_second(r, r->mnt, &two);
+	int dir;
+
+	CHECK_OK(chmod(S(r, "dir"), 0777));
+	dir = (int)CHECK_OK(open(M(second, "dir"), O_PATH | O_CLOEXEC));
+	CHECK_OK(access(M(second, "dir/a"), F_OK));
+	CHECK_OK(chmod(S(r, "dir"), 0700));
+	run_as(&other, use_folder, &dir);
+	CHECK_OK(access(S(r, "dir/a"), F_OK));
+	close(dir);
+	frame_second_end(second);
+}
+
 KTEST(stack, third_is_too_deep, .opt.ops = RAW_ALL)
 {
 	struct raw *second = frame_second(r, r->mnt, &two), *third;

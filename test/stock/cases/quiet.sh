@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=bash
-# With every operation passed through the daemon is asked about names, once each,
-# and to change folders: nothing else, whatever is done with files that are there.
+# With every operation passed through the daemon is asked about names, once each, and
+# to make new files: nothing else, whatever is done with files that are there.
 # shellcheck source=../lib.sh
 . "${BASH_SOURCE%/*}/../lib.sh"
 
@@ -17,7 +17,7 @@ make_tree() {
 	done
 }
 
-# What programs do in a tree, but for making and removing names.
+# What programs do in a tree, but for making new files.
 work() {
 	find . -ls >/dev/null
 	ls -lR >/dev/null
@@ -35,6 +35,11 @@ work() {
 	getfattr -d tree/1/data >/dev/null
 	setfattr -x user.x tree/1/data
 	fallocate -l 30000 tree/2/data
+	mv tree/1/text tree/2/link
+	mv -T tree/3 tree/four
+	ln tree/4/text tree/5/hard
+	rm tree/4/link tree/5/data
+	rm -r tree/four
 }
 
 # Requests that are about names, and about the mount itself.
