@@ -61,17 +61,104 @@ KTEST(names, replaced_below, .opt.ops = RAW_ALL)
 	CHECK_EQ(inode_of(M(r, "file")), inode_of(S(r, "file")));
 }
 
-/* In a sticky folder it matters whose it is, so the name is looked up again */
-KTEST(names, replaced_in_sticky, .opt.ops = RAW_ALL)
+static const struct who other = { .name = "other", .uid = 2001, .gid = 2001 };
+
+static void make_theirs(const char *path, mode_t mode)
 {
-	put_file(S(r, "sticky/new"), "x", 1);
-	look_at(r, "sticky/other");
-	CHECK_OK(rename(S(r, "sticky/new"), S(r, "sticky/other")));
+	if (S_ISDIR(mode))
+		CHECK_OK(mkdir(path, 0700));
+	else
+		put_file(path, "x", 1);
+	CHECK_OK(chown(path, other.uid, other.gid));
+	CHECK_OK(chmod(path, mode & 07777));
+}
+
+static void unlink_theirs(void *arg)
+{
+	CHECK_OK(unlink(M(arg, "sticky/theirs")));
+}
+
+/* In a sticky folder it matters whose it is, so the name is looked up again */
+KTEST(names, replaced_in_sticky, .opt.ops = RAW_ALL, .opt.wide = true)
+{
+	make_theirs(S(r, "sticky/theirs"), S_IFREG | 0644);
+	make_theirs(S(r, "sticky/new"), S_IFREG | 0644);
+	look_at(r, "sticky/theirs");
+	CHECK_OK(rename(S(r, "sticky/new"), S(r, "sticky/theirs")));
 	raw_reset(r);
-	CHECK_OK(unlink(M(r, "sticky/other")));
+	run_as(&other, unlink_theirs, r);
 	CHECK(raw_count(r, FUSE_LOOKUP) > 0);
 	CHECK_EQ(raw_count(r, FUSE_UNLINK), 0);
+	gone(r, "sticky/theirs");
+	/* but not to who may remove all there: the daemon is asked to do it */
+	look_at(r, "sticky/other");
+	put_file(S(r, "sticky/new"), "x", 1);
+	CHECK_OK(rename(S(r, "sticky/new"), S(r, "sticky/other")));
+	CHECK_OK(unlink(M(r, "sticky/other")));
+	CHECK_EQ(raw_count(r, FUSE_UNLINK), 1);
 	gone(r, "sticky/other");
+}
+
+static void exchange_theirs(void *arg)
+{
+	CHECK_ERRNO(rename_m(arg, "theirs/o", "sticky/n", RENAME_EXCHANGE), EPERM);
+}
+
+/* Neither name is what it was, and only the second is in a sticky folder */
+KTEST(names, exchanged_with_sticky, .opt.ops = RAW_ALL, .opt.wide = true)
+{
+	make_theirs(S(r, "theirs"), S_IFDIR | 0755);
+	make_theirs(S(r, "theirs/o"), S_IFREG | 0644);
+	make_theirs(S(r, "theirs/p"), S_IFREG | 0644);
+	make_theirs(S(r, "sticky/n"), S_IFREG | 0644);
+	look_at(r, "theirs/o");
+	look_at(r, "sticky/n");
+	CHECK_OK(rename(S(r, "theirs/p"), S(r, "theirs/o")));
+	CHECK_OK(unlink(S(r, "sticky/n")));
+	put_file(S(r, "sticky/n"), "ours", 4);
+	run_as(&other, exchange_theirs, r);
+	CHECK_OK(access(S(r, "sticky/n"), F_OK));
+}
+
+static void move_ours(void *arg)
+{
+	CHECK_ERRNO(rename(M(arg, "from/d"), M(arg, "to/d")), EACCES);
+}
+
+/* A folder that moves is changed itself: it has to be one that the caller may change */
+KTEST(names, other_folder_to_move, .opt.ops = RAW_ALL, .opt.wide = true)
+{
+	make_theirs(S(r, "from"), S_IFDIR | 0777);
+	make_theirs(S(r, "to"), S_IFDIR | 0777);
+	make_theirs(S(r, "from/d"), S_IFDIR | 0755);
+	look_at(r, "from/d");
+	look_at(r, "to");
+	CHECK_OK(rename(S(r, "from/d"), S(r, "from/e")));
+	CHECK_OK(mkdir(S(r, "from/d"), 0755));
+	run_as(&other, move_ours, r);
+	/* nor if it was a file */
+	CHECK_OK(rmdir(S(r, "from/d")));
+	make_theirs(S(r, "from/d"), S_IFREG | 0644);
+	look_at(r, "from/d");
+	CHECK_OK(unlink(S(r, "from/d")));
+	CHECK_OK(mkdir(S(r, "from/d"), 0755));
+	run_as(&other, move_ours, r);
+	CHECK_OK(access(S(r, "from/d"), F_OK));
+}
+
+/* The folder that had the name lives on, under another one */
+KTEST(names, other_folder_removed, .opt.ops = RAW_ALL)
+{
+	int fd = (int)CHECK_OK(open(M(r, "dir/sub"), O_RDONLY | O_CLOEXEC));
+
+	CHECK_OK(rename(S(r, "dir/sub"), S(r, "sticky/sub")));
+	CHECK_OK(mkdir(S(r, "dir/sub"), 0755));
+	CHECK_OK(rmdir(M(r, "dir/sub")));
+	gone(r, "dir/sub");
+	put_file(S(r, "sticky/sub/x"), "x", 1);
+	look_at(r, "sticky/sub/x");
+	CHECK_OK(faccessat(fd, "x", F_OK, 0));
+	close(fd);
 }
 
 /* The daemon goes on saying that a name is the file that it was */
@@ -263,6 +350,14 @@ KTEST(names, one_folder_only, .opt.ops = RAW_ALL & ~NAMES)
 /* What is mounted below is busy, and a file system of its own */
 KTEST(names, mounted_below, .opt.ops = RAW_ALL)
 {
+	CHECK_OK(mkdir(S(r, "sticky/sub"), 0755));
+	look_at(r, "sticky/sub");
+	CHECK_OK(mount("names", S(r, "sticky/sub"), "tmpfs", 0, NULL));
+	CHECK_ERRNO(rmdir(M(r, "sticky/sub")), EBUSY);
+	raw_let_go(r);
+	CHECK_ERRNO(rmdir(M(r, "sticky/sub")), EBUSY);
+	raw_let_go(r);
+	frame_umount(S(r, "sticky/sub"));
 	look_at(r, "dir/sub");
 	for (int looked_up = 0; looked_up < 2; looked_up++) {
 		CHECK_OK(mount("names", S(r, "dir/sub"), "tmpfs", 0, NULL));

@@ -177,6 +177,22 @@ KTEST(stack, closed_at_the_bottom, .opt.ops = RAW_ALL, .opt.wide = true)
 	frame_second_end(second);
 }
 
+static void remove_sticky(void *arg)
+{
+	CHECK_ERRNO(unlink(M(arg, "sticky/other")), EPERM);
+}
+
+/* A server that checks its callers itself: the inode there has no sticky bit */
+KTEST(stack, sticky_of_served_below, .opt.wide = true)
+{
+	struct raw *second = frame_second(r, r->mnt, &two);
+
+	same_stat(M(second, "sticky"), S(r, "sticky"));
+	run_as(&other, remove_sticky, second);
+	CHECK_OK(access(S(r, "sticky/other"), F_OK));
+	frame_second_end(second);
+}
+
 KTEST(stack, third_is_too_deep, .opt.ops = RAW_ALL)
 {
 	struct raw *second = frame_second(r, r->mnt, &two), *third;
