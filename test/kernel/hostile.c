@@ -27,12 +27,34 @@ static uint32_t next(struct raw *r)
 	return (uint32_t)(x >> 33);
 }
 
+static bool about_the_root(const struct raw_req *q)
+{
+	return q->in->nodeid == FUSE_ROOT_ID &&
+	       (q->in->opcode == FUSE_GETATTR || q->in->opcode == FUSE_STATX ||
+		q->in->opcode == FUSE_SETATTR);
+}
+
+/*
+ * A root that is no folder is a bad inode for good, also without masks; then
+ * nobody could look at the mount afterwards.
+ */
+static void spare_the_root(struct raw_req *q)
+{
+	struct fuse_entry_out *e = (void *)q->out;
+
+	if (q->entries && q->out_len >= sizeof(e->nodeid) &&
+	    e->nodeid == FUSE_ROOT_ID)
+		e->nodeid = RAW_NODES;
+}
+
 /* Bytes of the answer, its length, or an error for it */
 static int scramble(struct raw_req *q, int err)
 {
 	struct raw *r = q->r;
 	uint32_t what = next(r) % 8;
 
+	if (about_the_root(q))
+		return err;
 	if (what == 0)
 		return -(int)(next(r) % 600);
 	if (what == 1 || err)
@@ -46,6 +68,7 @@ static int scramble(struct raw_req *q, int err)
 	if (what == 4)
 		for (size_t i = 0; i < q->out_len; i++)
 			q->out[i] = (char)next(r);
+	spare_the_root(q);
 	/* and another answer to the same request, before the real one */
 	if (what == 5)
 		raw_send(r, q->in->unique, (int)(next(r) % 1200) - 600, q->out,
