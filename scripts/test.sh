@@ -6,6 +6,10 @@
 
 all=(host clang asan stock series kernel matrix selftest library mirror rig)
 rootless=(host clang asan series)
+# Suites whose virtual machine waits more than it works, each with the one it runs
+# beside if both are asked for; its output comes in its turn.
+declare -A beside=([library]=selftest [rig]=mirror)
+declare -A running=()
 
 usage() {
 	cat <<'END'
@@ -145,8 +149,47 @@ run_suite() {
 	esac
 }
 
+# start_beside SUITE LATER...: starts those of LATER that run beside it
+start_beside() {
+	local suite=$1 other
+	for other in "${@:2}"; do
+		[[ ${beside[$other]:-} == "$suite" ]] || continue
+		rm -f "$logs/beside-$other.counts"
+		set -m # a process group, which end_beside ends
+		(
+			# shellcheck disable=SC2030 # they come by a file
+			passed=0 failed=0 skipped=0
+			run_suite "$other"
+			echo "$passed $failed $skipped" >"$logs/beside-$other.counts"
+		) >"$logs/beside-$other.log" 2>&1 </dev/null &
+		running[$other]=$!
+		set +m
+	done
+}
+
+# finish_beside SUITE: shows its output, to its end, and takes the counts over
+finish_beside() {
+	local pid=${running[$1]} p f s
+	tail -n +1 -f --pid="$pid" "$logs/beside-$1.log"
+	wait "$pid" || :
+	unset "running[$1]"
+	if read -r p f s 2>/dev/null <"$logs/beside-$1.counts"; then
+		# shellcheck disable=SC2031
+		passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+	else
+		fault "$1" "it was ended"
+	fi
+}
+
+end_beside() {
+	local pid
+	for pid in "${running[@]}"; do
+		kill -- "-$pid" 2>/dev/null || :
+	done
+}
+
 main() {
-	local suite suites=("$@") start=$SECONDS
+	local i suite suites=("$@") start=$SECONDS
 	! is_help "${1:-}" || { usage && exit; }
 	(($#)) || suites=("${all[@]}")
 	for suite in "${suites[@]}"; do
@@ -157,9 +200,17 @@ main() {
 	done
 	"$top/scripts/install.sh" kernel vm lib test
 	mkdir -p "$logs"
-	for suite in "${suites[@]}"; do
+	trap end_beside EXIT
+	trap 'exit 130' INT TERM
+	for i in "${!suites[@]}"; do
+		suite=${suites[i]}
 		printf '== %s (%s since the start)\n' "$suite" "$(elapsed SECONDS-start)"
-		run_suite "$suite"
+		start_beside "$suite" "${suites[@]:i+1}"
+		if [[ -n ${running[$suite]:-} ]]; then
+			finish_beside "$suite"
+		else
+			run_suite "$suite"
+		fi
 	done
 	printf '== done after %s\n' "$(elapsed SECONDS-start)"
 	printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"

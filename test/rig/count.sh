@@ -55,6 +55,24 @@ suites=(stock kernel)
 suite stock 'echo "ok 1 a"; echo 1..1'
 suite kernel 'echo "ok 1 a"; echo "ok 2 b"; echo 1..2'
 check "suites add up" ends 0 "3 passed, 0 failed, 0 skipped"
+
+# rig runs beside mirror; that has to wait for it, for both to end
+in_order() {
+	ends "$@" && [[ $(grep -E '^ok|^not|^== (mirror|rig):' "$work/out" | cut -c 1-10 | tr '\n' ,) == \
+		"ok 1 a,== mirror:,ok 1 b,not ok 2 c,== rig: 1 ," ]]
+}
+
+suites=(mirror rig)
+mkfifo "$work/meet"
+suite stock "exec 3<>'$work/meet'; read -r -t 60 -u 3 && echo 'ok 1 a'; echo 1..1"
+suite rig "echo 'ok 1 b'; echo met > '$work/meet'; echo 'not ok 2 c'; echo 1..2"
+check "suites side by side keep their order, and add up" in_order 1 "2 passed, 1 failed, 0 skipped"
+suites=(rig mirror rig)
+suite stock 'echo "ok 1 a"; echo 1..1'
+suite rig 'echo "ok 1 b"; echo 1..1'
+check "a suite that is named twice runs twice" ends 0 "3 passed, 0 failed, 0 skipped"
+
+suites=(stock kernel)
 printf '#!/bin/bash\nexit 1\n' >"$work/copy/scripts/host.sh"
 check "what does not build is a failure" ends 1 "0 passed, 2 failed, 0 skipped"
 
