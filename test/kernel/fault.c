@@ -369,7 +369,7 @@ KTEST(fault, lookup, .opt.ops = RAW_ALL)
 	CALLS({ "lookup", call_lookup, NULL });
 }
 
-KTEST(fault, making, .opt.ops = RAW_ALL)
+static void make_each(struct raw *r)
 {
 	CALLS({ "mkdir", call_mkdir, undo_make },
 	      { "mknod", call_mknod, undo_make },
@@ -377,6 +377,25 @@ KTEST(fault, making, .opt.ops = RAW_ALL)
 	      { "link", call_link, undo_make },
 	      { "create", call_create, undo_make },
 	      { "tmpfile", call_tmpfile, NULL });
+}
+
+KTEST(fault, making, .opt.ops = RAW_ALL)
+{
+	make_each(r);
+}
+
+KTEST(fault, subtree_lookup, .opt.ops = RAW_ALL, .opt.subtree = true)
+{
+	enum { FILES = 400 };
+
+	for (int i = 1; i < FILES; i++)
+		put_file(S(r, numbered("dir/sub/f", i)), "x", 1);
+	CALLS({ "lookup", call_lookup, NULL });
+}
+
+KTEST(fault, subtree_making, .opt.ops = RAW_ALL, .opt.subtree = true)
+{
+	make_each(r);
 }
 
 KTEST(fault, linking_by_daemon, .opt.ops = RAW_ALL & ~OP(LINK))

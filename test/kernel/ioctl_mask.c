@@ -2,6 +2,7 @@
 /* ioctl_mask.c - BACKING_MASK and BACKING_OPS: change a mask, ask for the set */
 #include <fcntl.h>
 #include <sys/ioctl.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "diff.h"
@@ -36,7 +37,7 @@ KTEST(ioctl_mask, unsupported)
 	for (int bit = 0; bit < 64; bit++) {
 		uint64_t one = UINT64_C(1) << bit;
 
-		if (!(one & r->supported))
+		if (!(one & (r->supported | RAW_SUBTREE)))
 			CHECK_EQ(raw_backing_mask(r->fd, id, r->supported | one),
 				 -EOPNOTSUPP);
 	}
@@ -46,6 +47,9 @@ KTEST(ioctl_mask, unsupported)
 		 -EDOM);
 	CHECK_EQ(raw_backing_mask(r->fd, id, r->supported & ~OP(RELEASEDIR)),
 		 -EDOM);
+	CHECK_EQ(raw_backing_mask(r->fd, id, r->supported & ~OP(SETLKW)), -EDOM);
+	CHECK_EQ(raw_backing_mask(r->fd, id, r->supported & ~OP(FLUSH)), -EDOM);
+	CHECK_EQ(raw_backing_mask(r->fd, id, r->supported | OP(MKDIR)), -EDOM);
 	CHECK_EQ(raw_backing_close(r->fd, id), 0);
 }
 
@@ -71,24 +75,60 @@ static int id_of(struct raw *r, const char *name)
 	return n->backing_id;
 }
 
+/* What leaves nothing behind may be the daemon's again at any time */
+#define STATELESS	(OP(SETATTR) | OP(READLINK) | OP(STATFS) | OP(ACCESS) |	\
+			 OP(SETXATTR) | OP(GETXATTR) | OP(LISTXATTR) |		\
+			 OP(REMOVEXATTR) | OP(UNLINK) | OP(RMDIR) | OP(LINK) |	\
+			 OP(RENAME) | OP(RENAME2) | OP(IOCTL) | OP(SYNCFS))
+
+/* What the daemon holds of open files can't be the kernel's in the middle */
+#define LASTING		(OP(GETLK) | OP(SETLK) | OP(SETLKW) | OP(POLL))
+
 KTEST(ioctl_mask, clear_in_use, .opt.ops = RAW_ALL)
 {
-	int id = id_of(r, "good");
+	int id = id_of(r, "good"), refused = 0;
 
 	for (int bit = 0; bit < 64; bit++) {
-		uint64_t less = r->supported & ~(UINT64_C(1) << bit);
+		uint64_t one = UINT64_C(1) << bit, less = r->supported & ~one;
 
-		if (less != r->supported && raw_prune(less) == less)
-			CHECK_EQ(raw_backing_mask(r->fd, id, less), -EBUSY);
+		if (less == r->supported || raw_prune(less) != less)
+			continue;
+		CHECK_EQ(raw_backing_mask(r->fd, id, less), one & STATELESS ? 0 : -EBUSY);
+		refused += !(one & STATELESS);
+		CHECK_EQ(raw_backing_mask(r->fd, id, r->supported), 0);
 	}
-	CHECK_EQ(raw_backing_mask(r->fd, id, r->supported), 0);
+	CHECK(refused > 8);
 	raw_reset(r);
 	same_stat(M(r, "good"), S(r, "good"));
 	expect_no_requests(r, r->supported);
 }
 
+static void tag(struct raw *r)
+{
+	CHECK_OK(setxattr(M(r, "good"), "user.n", "1", 1, 0));
+	CHECK_OK(chmod(M(r, "good"), 0640));
+	same_all(M(r, "good"), S(r, "good"));
+}
+
+KTEST(ioctl_mask, clear_and_set_again, .opt.ops = RAW_ALL)
+{
+	int id = id_of(r, "good");
+
+	raw_reset(r);
+	tag(r);
+	expect_no_requests(r, r->supported);
+	CHECK_EQ(raw_backing_mask(r->fd, id, r->supported & ~STATELESS), 0);
+	tag(r);
+	CHECK(raw_count(r, FUSE_SETXATTR) == 1 && raw_count(r, FUSE_SETATTR) == 1);
+	CHECK_EQ(raw_backing_mask(r->fd, id, r->supported), 0);
+	raw_reset(r);
+	tag(r);
+	expect_no_requests(r, r->supported);
+}
+
 KTEST(ioctl_mask, set_in_use, .opt.ops = OP(GETATTR))
 {
+	uint64_t most = r->supported & ~LASTING;
 	int id = id_of(r, "tagged");
 	char buf[16];
 
@@ -97,11 +137,13 @@ KTEST(ioctl_mask, set_in_use, .opt.ops = OP(GETATTR))
 	CHECK(raw_count(r, FUSE_OPEN) == 1 && raw_count(r, FUSE_READ) > 0);
 	CHECK_OK(access(M(r, "tagged"), R_OK));
 	CHECK_EQ(raw_count(r, FUSE_ACCESS), 1);
-	CHECK_EQ(raw_backing_mask(r->fd, id, r->supported), 0);
+	CHECK_EQ(raw_backing_mask(r->fd, id, r->supported), -EBUSY);
+	CHECK_EQ(raw_backing_mask(r->fd, id, most | OP(POLL)), -EBUSY);
+	CHECK_EQ(raw_backing_mask(r->fd, id, most), 0);
 	raw_reset(r);
 	CHECK_EQ(get_file(M(r, "tagged"), buf, sizeof(buf)), sizeof(buf));
 	CHECK_OK(access(M(r, "tagged"), R_OK));
-	expect_no_requests(r, r->supported);
+	expect_no_requests(r, most);
 	CHECK_EQ(raw_backing_mask(r->fd, id, OP(GETATTR)), -EBUSY);
 }
 
@@ -138,8 +180,8 @@ KTEST(ioctl_mask, handle_from_before, .opt.ops = OP(GETATTR))
 	int fd = (int)CHECK_OK(open(M(r, "file"), O_RDONLY | O_CLOEXEC));
 	int dfd = (int)CHECK_OK(open(M(r, "dir"), O_RDONLY | O_CLOEXEC));
 
-	CHECK_EQ(raw_backing_mask(r->fd, id, r->supported), 0);
-	CHECK_EQ(raw_backing_mask(r->fd, dir, r->supported), 0);
+	CHECK_EQ(raw_backing_mask(r->fd, id, r->supported & ~LASTING), 0);
+	CHECK_EQ(raw_backing_mask(r->fd, dir, r->supported & ~LASTING), 0);
 	close(fd);
 	close(dfd);
 	raw_barrier(r);
@@ -179,7 +221,8 @@ KTEST(ioctl_mask, operations)
 
 	memset(&out, 0xff, sizeof(out));
 	CHECK_EQ(raw_ioctl(r->fd, FUSE_DEV_IOC_BACKING_OPS, &out), 0);
-	CHECK_EQ(out.ops_mask, r->supported);
+	CHECK_EQ(out.ops_mask & ~RAW_SUBTREE, r->supported);
+	CHECK_EQ(out.ops_mask & RAW_SUBTREE, RAW_SUBTREE);
 	for (size_t i = 0; i < sizeof(out.reserved) / sizeof(*out.reserved); i++)
 		CHECK_EQ(out.reserved[i], 0);
 	/* as many as this part of the series brings, and none that never can be */

@@ -14,7 +14,8 @@ static const int operations[] = {
 	FUSE_OPENDIR, FUSE_READDIR, FUSE_RELEASEDIR, FUSE_FSYNCDIR,
 	FUSE_ACCESS, FUSE_FALLOCATE, FUSE_LSEEK, FUSE_COPY_FILE_RANGE,
 	FUSE_STATX, FUSE_UNLINK, FUSE_RMDIR, FUSE_RENAME, FUSE_RENAME2,
-	FUSE_LINK,
+	FUSE_LINK, FUSE_GETLK, FUSE_SETLK, FUSE_SETLKW, FUSE_IOCTL, FUSE_POLL,
+	FUSE_SYNCFS,
 };
 
 enum { N_OPERATIONS = sizeof(operations) / sizeof(*operations) };
@@ -26,7 +27,8 @@ static const char *const scripts[] = {
 	"io.read", "io.write", "io.append", "io.splice", "io.copy_file_range",
 	"io.sync", "io.fallocate", "io.lseek", "map.shared", "dir.read",
 	"dir.handle", "dir.change", "dir.rename_flags", "perm.look_as_other",
-	"perm.change_as_other", "killpriv.o_trunc_as_owner",
+	"perm.change_as_other", "killpriv.o_trunc_as_owner", "lock.of_process",
+	"lock.flock", "control.poll_ready",
 };
 
 /* With nothing below it is the daemon that checks callers, and ours does not */
@@ -68,6 +70,9 @@ __attribute__((constructor)) static void add_all(void)
 	for (int i = 0; i < N_OPERATIONS; i++) {
 		int op = operations[i];
 
+		/* no mask has one without the others, so SETLK is the case of all */
+		if (op == FUSE_GETLK || op == FUSE_SETLKW)
+			continue;
 		add(&cases[2 * i], names[2 * i], sizeof(names[0]), "only", op,
 		    raw_complete(FUSE_PASSTHROUGH_OP(op)));
 		add(&cases[2 * i + 1], names[2 * i + 1], sizeof(names[0]),

@@ -201,7 +201,7 @@ KTEST(mixed, append_by_daemon, .opt.ops = RAW_ALL & ~OP(WRITE))
 }
 
 /* The daemon keeps the locks, and close(2) ends them: it has to be told */
-KTEST(mixed, flush_with_locks, .opt.ops = RAW_ALL,
+KTEST(mixed, flush_with_locks, .opt.ops = RAW_ALL & ~OP(SETLK),
       .opt.init_add = FUSE_POSIX_LOCKS)
 {
 	int fd;

@@ -65,6 +65,8 @@ int raw_backing_path(struct raw *r, const char *name, uint64_t ops)
 	return id;
 }
 
+#define LOCKS		(OP(GETLK) | OP(SETLK) | OP(SETLKW))
+
 static const struct {
 	uint64_t op;
 	uint64_t needs;
@@ -73,6 +75,8 @@ static const struct {
 	{ OP(OPENDIR), OP(RELEASEDIR) },
 	{ OP(LSEEK), OP(READ) },
 	{ OP(COPY_FILE_RANGE), OP(READ) | OP(WRITE) },
+	{ LOCKS, LOCKS | OP(FLUSH) },
+	{ RAW_SUBTREE, OP(LOOKUP) },
 };
 
 enum { N_DEPENDENCIES = sizeof(dependencies) / sizeof(*dependencies) };

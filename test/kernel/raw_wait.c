@@ -2,9 +2,11 @@
 /* raw_wait.c - wait for what the server has seen; its counters */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/futex.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -110,6 +112,19 @@ uint64_t raw_count(struct raw *r, int opcode)
 	return atomic_load(&r->count[opcode]);
 }
 
+/* The same where the daemon is not asked for names: an ioctl that nobody has */
+static void ioctl_barrier(struct raw *r)
+{
+	uint64_t before = raw_count(r, FUSE_IOCTL);
+	int fd = (int)CHECK_OK(open(r->mnt, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+
+	CHECK_ERRNO(ioctl(fd, _IO('f', 250)), ENOTTY);
+	close(fd);
+	CHECK(raw_wait_count(r, FUSE_IOCTL, before + 1));
+	atomic_fetch_sub(&r->count[FUSE_IOCTL], 1);
+	atomic_fetch_sub(&r->total, 1);
+}
+
 /* Returns when all that was sent to the daemon before has been answered */
 void raw_barrier(struct raw *r)
 {
@@ -117,6 +132,10 @@ void raw_barrier(struct raw *r)
 	char path[PATH_MAX + 32];
 	uint64_t before = raw_count(r, FUSE_LOOKUP);
 
+	if (r->opt.subtree) {
+		ioctl_barrier(r);
+		return;
+	}
 	snprintf(path, sizeof(path), "%s/.barrier-%u", r->mnt,
 		 atomic_fetch_add(&serial, 1));
 	CHECK_ERRNO(access(path, F_OK), ENOENT);

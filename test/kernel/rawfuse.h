@@ -24,6 +24,9 @@
 #define OP(name)	FUSE_PASSTHROUGH_OP(FUSE_##name)
 #define RAW_ALL		(~UINT64_C(0))	/* everything this kernel has */
 #define RAW_NONE	UINT64_C(0)
+/* With these a directory has files that the server does not know */
+#define RAW_SUBTREE	(OP(LOOKUP) | OP(CREATE) | OP(MKNOD) | OP(MKDIR) | OP(SYMLINK) | \
+			 OP(TMPFILE))
 
 enum {
 	RAW_OPCODES = 64,
@@ -52,6 +55,7 @@ struct raw_options {
 	bool root_unbound;	/* leave the root to the daemon */
 	bool open_attach;	/* stock way: ops_mask 0, attached by OPEN */
 	bool wide;		/* allow_other */
+	bool subtree;		/* RAW_SUBTREE is meant by RAW_ALL, too */
 };
 
 struct raw_node {
@@ -90,7 +94,7 @@ struct raw {
 	int conn;		/* number in the control file system */
 	uint64_t offered;	/* INIT flags of the kernel */
 	uint64_t accepted;	/* INIT flags of our answer */
-	uint64_t supported;	/* by BACKING_OPS */
+	uint64_t supported;	/* by BACKING_OPS, without RAW_SUBTREE if not opt.subtree */
 	int ops_ioctl;		/* what that ioctl returned */
 	pthread_t thread;
 	pid_t pid;

@@ -52,7 +52,10 @@ static void use_dir(const char *path)
 	close(fd);
 }
 
-static void any_call(struct raw *r, uint64_t *seed)
+/* A path through the mount, or below */
+typedef const char *(*place)(const struct raw *r, const char *name);
+
+static void any_call(struct raw *r, place at, uint64_t *seed)
 {
 	char a[64], b[64], buf[64];
 	struct stat st;
@@ -61,20 +64,20 @@ static void any_call(struct raw *r, uint64_t *seed)
 	snprintf(b, sizeof(b), "%s/s%u", roll(seed, 2) ? "dir" : "sticky",
 		 roll(seed, NAMES));
 	switch (roll(seed, 14)) {
-	case 0: use_data(M(r, a), seed); break;
-	case 1: use_data(M(r, b), seed); break;
-	case 2: use_dir(M(r, "dir")); break;
-	case 3: rename(M(r, a), M(r, b)); break;
-	case 4: unlink(M(r, a)); break;
-	case 5: link(M(r, a), M(r, b)); break;
-	case 6: mkdir(M(r, b), 0700); break;
-	case 7: rmdir(M(r, b)); break;
-	case 8: symlink(a, M(r, b)); break;
-	case 9: lstat(M(r, a), &st); break;
-	case 10: chmod(M(r, a), 0600 + (mode_t)roll(seed, 64)); break;
-	case 11: truncate(M(r, a), roll(seed, 9000)); break;
-	case 12: getxattr(M(r, a), "user.s", buf, sizeof(buf)); break;
-	case 13: setxattr(M(r, a), "user.s", "1", 1, 0); break;
+	case 0: use_data(at(r, a), seed); break;
+	case 1: use_data(at(r, b), seed); break;
+	case 2: use_dir(at(r, "dir")); break;
+	case 3: rename(at(r, a), at(r, b)); break;
+	case 4: unlink(at(r, a)); break;
+	case 5: link(at(r, a), at(r, b)); break;
+	case 6: mkdir(at(r, b), 0700); break;
+	case 7: rmdir(at(r, b)); break;
+	case 8: symlink(a, at(r, b)); break;
+	case 9: lstat(at(r, a), &st); break;
+	case 10: chmod(at(r, a), 0600 + (mode_t)roll(seed, 64)); break;
+	case 11: truncate(at(r, a), roll(seed, 9000)); break;
+	case 12: getxattr(at(r, a), "user.s", buf, sizeof(buf)); break;
+	case 13: setxattr(at(r, a), "user.s", "1", 1, 0); break;
 	}
 }
 
@@ -111,7 +114,7 @@ static void stress(struct raw *r, bool ioctls)
 		if (CHECK_OK(fork()))
 			continue;
 		for (int round = 0; round < ROUNDS; round++)
-			any_call(r, &mine);
+			any_call(r, M, &mine);
 		_exit(EXIT_SUCCESS);
 	}
 	while (left) {
@@ -153,4 +156,66 @@ KTEST(stress, ioctls)
 KTEST(stress, ioctls_on_attached, .opt.ops = OP(GETATTR) | OP(OPEN) | OP(RELEASE))
 {
 	stress(r, true);
+}
+
+/* Those who use the tree below change names, too */
+static void begin_worker(struct raw *r, place at, uint64_t seed)
+{
+	if (CHECK_OK(fork()))
+		return;
+	for (int round = 0; round < ROUNDS; round++)
+		any_call(r, at, &seed);
+	_exit(EXIT_SUCCESS);
+}
+
+static void drop_caches(void)
+{
+	int fd = (int)CHECK_OK(open("/proc/sys/vm/drop_caches", O_WRONLY | O_CLOEXEC));
+
+	CHECK_EQ(write(fd, "2", 1), 1);
+	close(fd);
+}
+
+/* Meanwhile the daemon takes the names of the root and gives them away again */
+static void flip_names(struct raw *r, int round)
+{
+	int root = raw_node_get(r, FUSE_ROOT_ID)->backing_id;
+	uint64_t less = round % 2 ? RAW_SUBTREE : 0;
+
+	CHECK_EQ(raw_backing_mask(r->fd, root, r->supported & ~less), 0);
+	if (round % 8 == 0)
+		drop_caches();
+	else
+		raw_let_go(r);
+}
+
+static void storm_in_subtree(struct raw *r, bool flip)
+{
+	int left = WORKERS, status;
+
+	for (int i = 0; i < WORKERS; i++)
+		begin_worker(r, i % 2 ? S : M, (uint64_t)i + 200);
+	for (int round = 0; left; round++) {
+		if (flip)
+			flip_names(r, round);
+		else
+			raw_let_go(r);
+		if (waitpid(-1, &status, WNOHANG) > 0) {
+			CHECK_EQ(status, 0);
+			left--;
+		}
+	}
+	CHECK_EQ(raw_backing_mask(r->fd, raw_node_get(r, FUSE_ROOT_ID)->backing_id,
+				  r->supported), 0);
+	same_tree(r->mnt, r->src);
+}
+
+KTEST(stress, subtree, .opt.ops = RAW_ALL, .opt.subtree = true)
+{
+	storm_in_subtree(r, false);
+}
+
+KTEST(stress, subtree_flips, .opt.ops = RAW_ALL, .opt.subtree = true)
+{
+	storm_in_subtree(r, true);
 }

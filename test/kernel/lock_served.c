@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * locks.c - the daemon keeps the locks of files that the kernel opened by itself: it
- * has to hear of their end
+ * lock_served.c - the daemon keeps the locks of files that the kernel opened by itself:
+ * it has to hear of their end
  */
 #include <fcntl.h>
 #include <sys/file.h>
 #include <unistd.h>
 
 #include "diff.h"
+
+#define OWN_LOCKS	(RAW_ALL & ~(OP(GETLK) | OP(SETLK) | OP(SETLKW)))
 
 enum { RELEASE_FLAGS };
 
@@ -45,7 +47,7 @@ static void end(struct raw *r, int fd, uint64_t releases)
 	CHECK_EQ(raw_count(r, FUSE_RELEASE), releases);
 }
 
-KTEST(locks, flock, .opt.ops = RAW_ALL, .opt.init_add = FUSE_FLOCK_LOCKS)
+KTEST(lock_served, flock, .opt.ops = OWN_LOCKS, .opt.init_add = FUSE_FLOCK_LOCKS)
 {
 	int fd = begin(r);
 
@@ -57,7 +59,7 @@ KTEST(locks, flock, .opt.ops = RAW_ALL, .opt.init_add = FUSE_FLOCK_LOCKS)
 	end(r, begin(r), 0);
 }
 
-KTEST(locks, of_open_file, .opt.ops = RAW_ALL, .opt.init_add = FUSE_POSIX_LOCKS)
+KTEST(lock_served, of_open_file, .opt.ops = OWN_LOCKS, .opt.init_add = FUSE_POSIX_LOCKS)
 {
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	int fd = begin(r);
@@ -69,7 +71,7 @@ KTEST(locks, of_open_file, .opt.ops = RAW_ALL, .opt.init_add = FUSE_POSIX_LOCKS)
 }
 
 /* Without such locks the daemon is not asked, and never told */
-KTEST(locks, local, .opt.ops = RAW_ALL)
+KTEST(lock_served, local, .opt.ops = OWN_LOCKS)
 {
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	int fd = begin(r);
@@ -78,4 +80,14 @@ KTEST(locks, local, .opt.ops = RAW_ALL)
 	CHECK_OK(fcntl(fd, F_OFD_SETLK, &lock));
 	end(r, fd, 0);
 	expect_no_requests(r, r->supported);
+}
+
+/* Locks that are held by a file can't be the kernel's from one call to the next */
+KTEST(lock_served, in_use, .opt.ops = OWN_LOCKS, .opt.init_add = FUSE_POSIX_LOCKS)
+{
+	int fd = begin(r);
+
+	CHECK_EQ(raw_backing_mask(r->fd, raw_node_find(r, "file")->backing_id,
+				  r->supported), -EBUSY);
+	end(r, fd, 0);
 }
