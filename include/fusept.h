@@ -124,12 +124,30 @@ enum fusept_opcode {
 #define FUSEPT_OPS_SUPPORTED (UINT64_C(1) << 63)
 
 /**
- * Every operation that this kernel has; FUSEPT_OPS_SUPPORTED is part of it.
+ * What looks names up and makes files.  With these in the mask of a directory the
+ * kernel finds what is in it by itself, and passes through every operation on it, so
+ * the daemon never hears of it.
+ * Since: 0.1
+ */
+#define FUSEPT_OPS_NAMES                                                                 \
+	(FUSEPT_OP(FUSEPT_LOOKUP) | FUSEPT_OP(FUSEPT_FORGET) | FUSEPT_OP(FUSEPT_SYMLINK) | \
+	 FUSEPT_OP(FUSEPT_MKNOD) | FUSEPT_OP(FUSEPT_MKDIR) | FUSEPT_OP(FUSEPT_CREATE) |    \
+	 FUSEPT_OP(FUSEPT_TMPFILE))
+
+/**
+ * Every operation that this kernel has: the daemon gives a directory and all that is
+ * below it away.  FUSEPT_OPS_SUPPORTED is part of it.  Since: 0.1
+ */
+#define FUSEPT_OPS_SUBTREE (~UINT64_C(0))
+
+/**
+ * Every operation that this kernel has on files that the daemon knows: it still gives
+ * out each name, and has a node for each file.  FUSEPT_OPS_SUPPORTED is part of it.
  * "Everything but X" is FUSEPT_OPS_ALL & ~FUSEPT_OP(X): what needs X is left to
  * the daemon with it, and without GETATTR no kernel with FUSEPT_LEVEL_OPS
  * passes anything.  Since: 0.1
  */
-#define FUSEPT_OPS_ALL (~UINT64_C(0))
+#define FUSEPT_OPS_ALL (FUSEPT_OPS_SUBTREE & ~FUSEPT_OPS_NAMES)
 
 /**
  * Name of an opcode of the FUSE protocol.
@@ -150,10 +168,10 @@ FUSEPT_API const char *fusept_op_name(int opcode);
  *
  * Words are separated by ',' or '+'; case does not matter and white space is
  * not allowed.  A word is an operation ("getattr"), "op" and a number from 1
- * to 63 ("op54"), or one of "all", "none", "io", "supported".  "-" before a
- * word takes its bits away; words are applied from left to right.
+ * to 63 ("op54"), or one of "all", "subtree", "names", "none", "io", "supported".
+ * "-" before a word takes its bits away; words are applied from left to right.
  *
- * @param text NUL-terminated, for instance "all,-lookup" or "io+getattr"
+ * @param text NUL-terminated, for instance "all,-unlink" or "io+getattr"
  * @param ops where to store the mask
  * @return 0 or
  *         -EINVAL a word is unknown, empty, or names an opcode that can't be
@@ -183,7 +201,9 @@ FUSEPT_API int fusept_ops_format(uint64_t ops, char *buf, size_t size);
  * cached), OPEN needs RELEASE and OPENDIR needs RELEASEDIR (an open that the
  * daemon never saw can't be released by it), LSEEK needs READ and
  * COPY_FILE_RANGE needs READ and WRITE (data that the daemon serves may not be
- * what lies below).  Kernels refuse a mask without them with -EDOM.  A mask
+ * what lies below), GETLK, SETLK and SETLKW need each other and FLUSH (two sets of
+ * locks would keep nobody off the other), and the others of FUSEPT_OPS_NAMES need
+ * LOOKUP (the daemon has no node id for what the kernel makes).  Kernels refuse a mask without them with -EDOM.  A mask
  * with FUSEPT_OPS_SUPPORTED is cut to fit instead, so leave "everything but X"
  * as it is: this may add X again.
  *
@@ -457,7 +477,10 @@ FUSEPT_API FUSEPT_CHECKED int fusept_backing_bind(struct fusept_backing *backing
 /**
  * Change the mask.
  *
- * Setting bits is always possible.  Clearing them is while no inode is bound.
+ * Once an inode is bound, bits of locks and POLL can't be set, and only those can be
+ * cleared that leave nothing behind: what changes or looks up names (so a directory that
+ * was given away can be taken back), SETATTR, READLINK, xattrs, ACCESS, STATFS, IOCTL,
+ * SYNCFS.
  * An empty mask stays empty, and no other becomes so.
  * Of two calls at the same time one comes second, in the kernel and for
  * fusept_backing_ops() alike.
@@ -471,7 +494,7 @@ FUSEPT_API FUSEPT_CHECKED int fusept_backing_bind(struct fusept_backing *backing
  *                     fusept_backing_open() there
  *         -EDOM       as for fusept_backing_open()
  *         -EINVAL     the old or the new mask is empty
- *         -EBUSY      bits would be cleared and an inode is bound
+ *         -EBUSY      open files may depend on the bits, and an inode is bound
  *         -EBADF      the session is not mounted any more
  *         -EPERM      no CAP_SYS_ADMIN
  *

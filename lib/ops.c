@@ -65,6 +65,8 @@ static const struct {
 	uint64_t ops;
 } groups[] = {
 	{"all", FUSEPT_OPS_ALL},
+	{"subtree", FUSEPT_OPS_SUBTREE},
+	{"names", FUSEPT_OPS_NAMES},
 	{"none", FUSEPT_OPS_NONE},
 	{"io", FUSEPT_OPS_IO},
 	{"supported", FUSEPT_OPS_SUPPORTED},
@@ -173,22 +175,36 @@ static size_t append(char *buf, size_t size, size_t len, const char *sign, int o
 	       (size_t)snprintf(at, room, "%s%s%s", len > 0 ? "," : "", sign, name ? name : number);
 }
 
+/* What the text of a mask begins with; the bits of it */
+static const char *format_group(uint64_t ops, uint64_t *group)
+{
+	*group = FUSEPT_OPS_NONE;
+	if (!(ops & FUSEPT_OPS_SUPPORTED))
+		return ops == FUSEPT_OPS_NONE ? "none" : "";
+	*group = ops & FUSEPT_OP(FUSEPT_LOOKUP) ? FUSEPT_OPS_SUBTREE : FUSEPT_OPS_ALL;
+	return *group == FUSEPT_OPS_ALL ? "all" : "subtree";
+}
+
 int fusept_ops_format(uint64_t ops, char *buf, size_t size)
 {
-	bool from_all = ops & FUSEPT_OPS_SUPPORTED;
-	uint64_t listed = from_all ? ~ops : ops;
-	size_t len = 0;
+	uint64_t group, differs;
+	size_t len;
 
 	if (!buf && size > 0)
 		return -EINVAL;
-	if (from_all || ops == 0)
-		len = (size_t)snprintf(buf, size, "%s", from_all ? "all" : "none");
+	len = (size_t)snprintf(buf, size, "%s", format_group(ops, &group));
+	differs = ops ^ group;
 	for (int opcode = 1; opcode <= MAX_OPCODE; opcode++) {
-		if (listed & FUSEPT_OP(opcode))
-			len = append(buf, size, len, from_all ? "-" : "", opcode);
+		uint64_t bit = FUSEPT_OP(opcode);
+
+		if (differs & bit)
+			len = append(buf, size, len, group & bit ? "-" : "", opcode);
 	}
 	return (int)len;
 }
+
+#define OPS_LOCKS                                                                        \
+	(FUSEPT_OP(FUSEPT_GETLK) | FUSEPT_OP(FUSEPT_SETLK) | FUSEPT_OP(FUSEPT_SETLKW))
 
 /*
  * What the kernel asks for; any of op's bits needs all of needs'.  The last one
@@ -202,6 +218,8 @@ static const struct {
 	{FUSEPT_OP(FUSEPT_OPENDIR), FUSEPT_OP(FUSEPT_RELEASEDIR)},
 	{FUSEPT_OP(FUSEPT_LSEEK), FUSEPT_OP(FUSEPT_READ)},
 	{FUSEPT_OP(FUSEPT_COPY_FILE_RANGE), FUSEPT_OPS_IO},
+	{OPS_LOCKS, OPS_LOCKS | FUSEPT_OP(FUSEPT_FLUSH)},
+	{FUSEPT_OPS_NAMES, FUSEPT_OP(FUSEPT_LOOKUP)},
 	{~FUSEPT_OPS_SUPPORTED, FUSEPT_OP(FUSEPT_GETATTR)},
 };
 

@@ -35,7 +35,7 @@ read -ra flags <<<"$(pkg-config --cflags --libs fusept)"
 read -ra cflags <<<"$(pkg-config --cflags fusept)"
 run() { # COMPILER...: with what follows, build the program and run it
 	"$@" -o program
-	[[ $(./program) == "all,-LOOKUP" ]]
+	[[ $(./program) == "subtree,-LINK" ]]
 }
 run "${CC:-cc}" -Wall -Werror "$program" "${flags[@]}"
 [[ $(readelf -d program) == *libfusept.so.0* ]]

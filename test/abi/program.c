@@ -26,7 +26,7 @@ int main(void)
 		if (!functions[i])
 			return 1;
 	}
-	fusept_ops_format(FUSEPT_OPS_ALL & ~FUSEPT_OP(FUSEPT_LOOKUP), text, sizeof(text));
+	fusept_ops_format(FUSEPT_OPS_SUBTREE & ~FUSEPT_OP(FUSEPT_LINK), text, sizeof(text));
 	puts(text);
 	return 0;
 }

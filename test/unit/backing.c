@@ -67,13 +67,14 @@ TEST(mask_reaches_the_kernel)
 		uint64_t asked, sent;
 	} masks[] = {
 		{GETATTR, GETATTR},
-		{FUSEPT_OPS_ALL, WIRE_OPS},
-		{FUSEPT_OPS_ALL & ~SETATTR, WIRE_OPS & ~SETATTR},
-		{FUSEPT_OPS_ALL & ~READ, WIRE_OPS & ~(READ | LSEEK | COPY)},
-		{FUSEPT_OPS_ALL & ~WRITE, WIRE_OPS & ~(WRITE | COPY)},
-		{FUSEPT_OPS_ALL & ~RELEASE, WIRE_OPS & ~(RELEASE | OPEN)},
-		{FUSEPT_OPS_ALL & ~RELEASEDIR, WIRE_OPS & ~(RELEASEDIR | OPENDIR)},
-		{FUSEPT_OPS_ALL & ~OPEN, WIRE_OPS & ~OPEN},
+		{FUSEPT_OPS_SUBTREE, WIRE_OPS},
+		{FUSEPT_OPS_ALL, WIRE_OPS & ~FUSEPT_OPS_NAMES},
+		{FUSEPT_OPS_SUBTREE & ~SETATTR, WIRE_OPS & ~SETATTR},
+		{FUSEPT_OPS_SUBTREE & ~READ, WIRE_OPS & ~(READ | LSEEK | COPY)},
+		{FUSEPT_OPS_SUBTREE & ~WRITE, WIRE_OPS & ~(WRITE | COPY)},
+		{FUSEPT_OPS_SUBTREE & ~RELEASE, WIRE_OPS & ~(RELEASE | OPEN)},
+		{FUSEPT_OPS_SUBTREE & ~RELEASEDIR, WIRE_OPS & ~(RELEASEDIR | OPENDIR)},
+		{FUSEPT_OPS_SUBTREE & ~OPEN, WIRE_OPS & ~OPEN},
 		{FUSEPT_OPS_SUPPORTED | GETATTR | OPEN, GETATTR},
 		{GETATTR | OPEN, GETATTR | OPEN}, /* by name: the kernel has to refuse it */
 		{FUSEPT_OPS_SUPPORTED | GETATTR | FUSEPT_OP(60), GETATTR},
@@ -383,7 +384,7 @@ TEST(changing_the_mask)
 		CHECK_EQ(fusept_backing_ops(backing), GETATTR);
 	}
 	expect_mask(5, WIRE_OPS, 0);
-	CHECK_EQ(fusept_backing_set_ops(backing, FUSEPT_OPS_ALL), 0);
+	CHECK_EQ(fusept_backing_set_ops(backing, FUSEPT_OPS_SUBTREE), 0);
 	CHECK_EQ(fusept_backing_ops(backing), WIRE_OPS);
 	expect_mask(5, 0, -EINVAL);
 	CHECK_EQ(fusept_backing_set_ops(backing, FUSEPT_OPS_NONE), -EINVAL);

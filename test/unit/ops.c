@@ -110,9 +110,12 @@ TEST(groups_and_signs)
 	CHECK_EQ(parsed("supported"), FUSEPT_OPS_SUPPORTED);
 	CHECK_EQ(parsed("IO+GetAttr"), FUSEPT_OPS_IO | FUSEPT_OP(FUSEPT_GETATTR));
 	CHECK_EQ(parsed("getattr,setattr"), 0xc);
-	CHECK_EQ(parsed("all,-lookup"), ~UINT64_C(1));
-	CHECK_EQ(parsed("-lookup,all"), FUSEPT_OPS_ALL);
-	CHECK_EQ(parsed("all+-supported,-op63"), UINT64_MAX >> 2);
+	CHECK_EQ(parsed("subtree"), UINT64_MAX);
+	CHECK_EQ(parsed("all,names"), FUSEPT_OPS_SUBTREE);
+	CHECK_EQ(parsed("subtree,-names"), FUSEPT_OPS_ALL);
+	CHECK_EQ(parsed("subtree,-lookup"), ~UINT64_C(1));
+	CHECK_EQ(parsed("-unlink,all"), FUSEPT_OPS_ALL);
+	CHECK_EQ(parsed("subtree+-supported,-op63"), UINT64_MAX >> 2);
 	CHECK_EQ(parsed("all,-all,op1"), 1);
 	CHECK_EQ(parsed("read,none"), FUSEPT_OP(FUSEPT_READ));
 }
@@ -176,6 +179,12 @@ TEST(text_of_masks)
 	fusept_ops_format(FUSEPT_OPS_ALL & ~FUSEPT_OP(FUSEPT_OPEN) & ~FUSEPT_OP(60), text,
 			  sizeof(text));
 	CHECK_TEXT(text, "all,-OPEN,-op60");
+	fusept_ops_format(FUSEPT_OPS_SUBTREE, text, sizeof(text));
+	CHECK_TEXT(text, "subtree");
+	fusept_ops_format(FUSEPT_OPS_SUBTREE & ~FUSEPT_OP(FUSEPT_MKDIR), text, sizeof(text));
+	CHECK_TEXT(text, "subtree,-MKDIR");
+	fusept_ops_format(FUSEPT_OPS_ALL | FUSEPT_OP(FUSEPT_MKDIR), text, sizeof(text));
+	CHECK_TEXT(text, "all,MKDIR");
 	fusept_ops_format(FUSEPT_OP(26), text, sizeof(text)); /* INIT is no operation on a file */
 	CHECK_TEXT(text, "op26");
 }
@@ -214,6 +223,11 @@ TEST(dependencies_are_added)
 		 FUSEPT_OP(FUSEPT_COPY_FILE_RANGE) | FUSEPT_OPS_IO | getattr);
 	CHECK_EQ(fusept_ops_complete(FUSEPT_OP(FUSEPT_RELEASE)),
 		 FUSEPT_OP(FUSEPT_RELEASE) | getattr);
+	CHECK_EQ(fusept_ops_complete(FUSEPT_OP(FUSEPT_SETLK)),
+		 FUSEPT_OP(FUSEPT_GETLK) | FUSEPT_OP(FUSEPT_SETLK) | FUSEPT_OP(FUSEPT_SETLKW) |
+			 FUSEPT_OP(FUSEPT_FLUSH) | getattr);
+	CHECK_EQ(fusept_ops_complete(FUSEPT_OP(FUSEPT_MKDIR)),
+		 FUSEPT_OP(FUSEPT_MKDIR) | FUSEPT_OP(FUSEPT_LOOKUP) | getattr);
 }
 
 TEST(what_lacks_its_dependencies_is_pruned)
@@ -222,9 +236,12 @@ TEST(what_lacks_its_dependencies_is_pruned)
 
 	CHECK_EQ(fusept_ops_prune(0), 0);
 	CHECK_EQ(fusept_ops_prune(FUSEPT_OPS_ALL), FUSEPT_OPS_ALL);
+	CHECK_EQ(fusept_ops_prune(FUSEPT_OPS_SUBTREE), FUSEPT_OPS_SUBTREE);
+	CHECK_EQ(fusept_ops_prune(FUSEPT_OPS_SUBTREE & ~FUSEPT_OP(FUSEPT_LOOKUP)), FUSEPT_OPS_ALL);
 	CHECK_EQ(fusept_ops_prune(FUSEPT_OPS_ALL & ~getattr), FUSEPT_OPS_SUPPORTED);
 	for (int opcode = 1; opcode <= 63; opcode++) {
-		const uint64_t most = fusept_ops_prune(FUSEPT_OPS_ALL & ~FUSEPT_OP(opcode));
+		const uint64_t most =
+			fusept_ops_prune(FUSEPT_OPS_SUBTREE & ~FUSEPT_OP(opcode));
 		const uint64_t one = FUSEPT_OP(opcode);
 
 		CHECK(!(most & one));

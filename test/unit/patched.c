@@ -203,7 +203,7 @@ TEST(causes_why_a_mask_is_refused)
 	} bad[] = {
 		{UNKNOWN, -EOPNOTSUPP},
 		{UNKNOWN | GETATTR, -EOPNOTSUPP},
-		{FUSEPT_OP(FUSEPT_LOOKUP) | GETATTR, -EOPNOTSUPP},
+		{FUSEPT_OP(FUSEPT_MKDIR) | GETATTR, -EDOM}, /* without LOOKUP */
 		{FUSEPT_OPS_IO, -EDOM},
 		{FUSEPT_OP(FUSEPT_OPEN) | GETATTR, -EDOM},
 	};
@@ -222,25 +222,36 @@ TEST(causes_why_a_mask_is_refused)
 	finish(&d);
 }
 
-TEST(mask_grows_always_and_shrinks_unbound)
+/* Bound, it grows by all but what open files depend on, and does not lose that either */
+TEST(mask_of_what_is_bound)
 {
+	const uint64_t most = FUSEPT_OPS_ALL & ~FUSEPT_OP(FUSEPT_GETLK) &
+			      ~FUSEPT_OP(FUSEPT_SETLK) & ~FUSEPT_OP(FUSEPT_SETLKW) &
+			      ~FUSEPT_OP(FUSEPT_POLL);
 	struct daemon d;
+	uint64_t has;
 	char text[16];
 
 	start(&d);
 	give_backing(&d, A_LINK, GETATTR);
-	CHECK_EQ(fusept_backing_set_ops(nodes[A_LINK].backing, FUSEPT_OPS_ALL), 0);
+	CHECK_EQ(fusept_backing_set_ops(nodes[A_LINK].backing, FUSEPT_OPS_SUBTREE), 0);
 	CHECK_EQ(fusept_backing_ops(nodes[A_LINK].backing), fusept_session_ops(d.session));
 	CHECK_EQ(fusept_backing_set_ops(nodes[A_LINK].backing, GETATTR), 0);
 	daemon_serve(&d);
 	check_same_stat(DIR "/link", nodes[A_LINK].fd);
 	CHECK_SYS(-(readlink(DIR "/link", text, sizeof(text)) >= 0)); /* no handler: ENOSYS */
-	CHECK_EQ(fusept_backing_set_ops(nodes[A_LINK].backing, FUSEPT_OPS_ALL), 0);
+	CHECK_EQ(fusept_backing_set_ops(nodes[A_LINK].backing, FUSEPT_OPS_ALL), -EBUSY);
+	CHECK_EQ(fusept_backing_set_ops(nodes[A_LINK].backing, most), 0);
+	has = fusept_backing_ops(nodes[A_LINK].backing);
+	CHECK_EQ(has, most & fusept_session_ops(d.session));
 	CHECK_EQ(readlink(DIR "/link", text, sizeof(text)), 5);
 	CHECK_EQ(fusept_backing_set_ops(nodes[A_LINK].backing, GETATTR), -EBUSY);
+	CHECK_EQ(fusept_backing_set_ops(nodes[A_LINK].backing,
+					most & ~FUSEPT_OP(FUSEPT_SETATTR)), 0);
+	CHECK_EQ(fusept_backing_set_ops(nodes[A_LINK].backing, most), 0);
 	CHECK_EQ(fusept_backing_set_ops(nodes[A_LINK].backing, UNKNOWN | GETATTR), -EOPNOTSUPP);
 	CHECK_EQ(fusept_backing_set_ops(nodes[A_LINK].backing, FUSEPT_OPS_NONE), -EINVAL);
-	CHECK_EQ(fusept_backing_ops(nodes[A_LINK].backing), fusept_session_ops(d.session));
+	CHECK_EQ(fusept_backing_ops(nodes[A_LINK].backing), has);
 	finish(&d);
 }
 

@@ -9,7 +9,7 @@
 #include "internal.h"
 
 #define WIRE_OFFER (FUSE_INIT_EXT | FUSE_PASSTHROUGH | FUSE_PASSTHROUGH_MASK)
-#define WIRE_OPS   UINT64_C(0x001060407cfff0ff)
+#define WIRE_OPS   UINT64_C(0x001060403cfff0ff)
 
 struct wire {
 	int peer;
