@@ -18,14 +18,15 @@ results are the same, byte for byte. Ends with a table of who served what, and o
 what it cost compared to the same work without the mount.
 
   --ops "MASK..."  the masks, each a run (default "none all"); a mask is none, io,
-                   all, or names of operations with commas: "getattr,read"
+                   all, subtree (the kernel finds and makes files by itself, too),
+                   or names of operations with commas: "getattr,read"
   --json FILE      write the figures there, too: {"kernel": ..., "runs": [...]}
   --smp N          processors of the machine (1). An emulated machine is slow at
                    waking another processor: with 2, what the daemon serves takes
                    ten times as long, which no real machine does
 
 Status 0 means: every result was the same, and with the mask "all" the daemon was
-asked for names and new files, and for nothing else.
+asked for names and new files, and for nothing else, with "subtree" for nothing.
 END
 }
 
@@ -46,7 +47,7 @@ parse() {
 		shift
 	done
 	for mask in $masks; do
-		[[ $mask =~ ^[a-zA-Z0-9_,+-]+$ ]] || die "--ops: a mask named $mask" "none, io, all or names of operations"
+		[[ $mask =~ ^[a-zA-Z0-9_,+-]+$ ]] || die "--ops: a mask named $mask" "none, io, all, subtree or names of operations"
 	done
 	[[ $masks == *[a-z]* ]] || die "--ops: no mask" "for example --ops 'none all'"
 }

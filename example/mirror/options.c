@@ -51,9 +51,12 @@ static const char usage[] =
 	"Shows the directory SOURCE at MOUNTPOINT. What the kernel can do by itself on\n"
 	"the files below it does without asking this daemon.\n"
 	"\n"
-	"    -o ops=LIST            operations for the kernel: all (default), none,\n"
-	"                           io (read and write of open files, as stock kernels\n"
-	"                           have it), or names: getattr,open,read,...\n"
+	"    -o ops=LIST            operations for the kernel: all (default) that it has\n"
+	"                           on files that the daemon knows, subtree (it finds\n"
+	"                           and makes files by itself, too, and the daemon knows\n"
+	"                           none but SOURCE), none, io (read and write of open\n"
+	"                           files, as stock kernels have it), or names of\n"
+	"                           operations: getattr,open,read,...\n"
 	"    -o entry_timeout=SEC   how long names are trusted (1.0)\n"
 	"    -o attr_timeout=SEC    how long attributes are, where they are not read\n"
 	"                           from below each time (1.0)\n"
@@ -146,7 +149,7 @@ static enum options_result read_ops(struct options *opt)
 		opt->ops_text = g_strdup("all");
 	if (fusept_ops_parse(opt->ops_text, &opt->ops)) {
 		what = g_strdup_printf("ops=%s: unknown operation", opt->ops_text);
-		return bad(what, "all, none, io or names as in "
+		return bad(what, "all, subtree, none, io or names as in "
 				 "ops=getattr,open,release,read");
 	}
 	opt->io_only = opt->ops == FUSEPT_OPS_IO;
