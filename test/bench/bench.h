@@ -34,6 +34,8 @@ extern const struct workload bench_programs[];
 #define BENCH_FILE	"file"
 #define BENCH_WRITTEN	"written"
 #define BENCH_LINK	"link"
+#define BENCH_MISSING	"missing"	/* never there */
+#define BENCH_MADE	"made"		/* between two calls */
 #define BENCH_DIR	"dir"
 #define BENCH_TREE	"tree"
 #define BENCH_XATTR	"user.bench"

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -153,6 +154,47 @@ static int call_readlink(struct place *place)
 	return readlink(BENCH_LINK, target, sizeof(target)) < 0 ? -errno : 0;
 }
 
+/* Names: found, missed, made, changed and removed; each call leaves nothing behind. */
+static int call_missing(struct place *place)
+{
+	struct stat st;
+
+	(void)place;
+	return stat(BENCH_MISSING, &st) == 0 ? -EEXIST : errno == ENOENT ? 0 : -errno;
+}
+
+static int call_create(struct place *place)
+{
+	int fd = open(BENCH_MADE, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	(void)place;
+	return fd < 0 || close(fd) || unlink(BENCH_MADE) ? -errno : 0;
+}
+
+static int call_mkdir(struct place *place)
+{
+	(void)place;
+	return mkdir(BENCH_MADE, 0700) || rmdir(BENCH_MADE) ? -errno : 0;
+}
+
+static int call_symlink(struct place *place)
+{
+	(void)place;
+	return symlink(BENCH_FILE, BENCH_MADE) || unlink(BENCH_MADE) ? -errno : 0;
+}
+
+static int call_link(struct place *place)
+{
+	(void)place;
+	return link(BENCH_WRITTEN, BENCH_MADE) || unlink(BENCH_MADE) ? -errno : 0;
+}
+
+static int call_rename(struct place *place)
+{
+	(void)place;
+	return rename(BENCH_WRITTEN, BENCH_MADE) || rename(BENCH_MADE, BENCH_WRITTEN) ? -errno : 0;
+}
+
 const struct workload bench_calls[] = {
 	{ "nothing", 20000, NULL, call_nothing, NULL },
 	{ "stat", 1000, NULL, call_stat, NULL },
@@ -166,5 +208,11 @@ const struct workload bench_calls[] = {
 	{ "readdir-10000", 1, NULL, call_readdir, NULL },
 	{ "getxattr", 500, NULL, call_getxattr, NULL },
 	{ "readlink", 500, NULL, call_readlink, NULL },
+	{ "missing", 500, NULL, call_missing, NULL },
+	{ "create+unlink", 50, NULL, call_create, NULL },
+	{ "mkdir+rmdir", 50, NULL, call_mkdir, NULL },
+	{ "symlink+unlink", 50, NULL, call_symlink, NULL },
+	{ "link+unlink", 50, NULL, call_link, NULL },
+	{ "rename-twice", 50, NULL, call_rename, NULL },
 	{ NULL, 0, NULL, NULL, NULL },
 };

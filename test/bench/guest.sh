@@ -104,7 +104,7 @@ measure_backing() {
 	make_tree "$backing"
 	measure "$backing" native "/$backing/lower" "$@"
 	measure_overlay "$backing" "$@"
-	for ops in none io all; do
+	for ops in none io all subtree; do
 		measure_mirror "$backing" $ops "$@"
 	done
 }
