@@ -3,6 +3,7 @@
 #ifndef FUSEPT_BENCH_H
 #define FUSEPT_BENCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -14,6 +15,7 @@ struct place {
 	char *buf;
 	size_t pos;		/* next offset of a sequential workload */
 	const char *const *argv;	/* of a program */
+	bool warm;		/* leave the kernel's caches alone */
 };
 
 struct workload {
@@ -22,6 +24,7 @@ struct workload {
 	int (*setup)(struct place *place);
 	int (*call)(struct place *place);
 	void (*teardown)(struct place *place);
+	int (*prepare)(struct place *place);	/* before each run, and not measured */
 };
 
 /* calls.c: system calls; the first entry costs nothing but the loop itself.  Ends with a NULL name. */
@@ -42,6 +45,9 @@ extern const struct workload bench_programs[];
 #define BENCH_SIZE	((size_t)8 << 20)
 #define BENCH_ENTRIES	10000
 int tree_make(void);
+
+/* cold.c: forget names and inodes, unless place->warm. */
+int cold_caches(const struct place *place);
 
 /* clock.c: nanoseconds; under icount these are instructions, which clock_check() makes sure of. */
 uint64_t clock_now(void);

@@ -195,24 +195,41 @@ static int call_rename(struct place *place)
 	return rename(BENCH_WRITTEN, BENCH_MADE) || rename(BENCH_MADE, BENCH_WRITTEN) ? -errno : 0;
 }
 
+/* The first use of each of many names */
+static int prepare_cold(struct place *place)
+{
+	place->pos = 0;
+	return cold_caches(place);
+}
+
+static int call_lookup(struct place *place)
+{
+	char name[64];
+	struct stat st;
+
+	snprintf(name, sizeof(name), BENCH_DIR "/entry-%05zu", place->pos++ % BENCH_ENTRIES);
+	return stat(name, &st) ? -errno : 0;
+}
+
 const struct workload bench_calls[] = {
-	{ "nothing", 20000, NULL, call_nothing, NULL },
-	{ "stat", 1000, NULL, call_stat, NULL },
-	{ "fstat", 1000, setup_read, call_fstat, teardown_file },
-	{ "open+close", 500, NULL, call_open, NULL },
-	{ "pread-4k", 500, setup_read, call_pread, teardown_file },
-	{ "pwrite-4k", 500, setup_write, call_pwrite, teardown_file },
-	{ "read-1m", 16, setup_read, call_read_mega, teardown_file },
-	{ "write-1m", 16, setup_write, call_write_mega, teardown_file },
-	{ "mmap-read-1m", 32, setup_read, call_mmap, teardown_file },
-	{ "readdir-10000", 1, NULL, call_readdir, NULL },
-	{ "getxattr", 500, NULL, call_getxattr, NULL },
-	{ "readlink", 500, NULL, call_readlink, NULL },
-	{ "missing", 500, NULL, call_missing, NULL },
-	{ "create+unlink", 50, NULL, call_create, NULL },
-	{ "mkdir+rmdir", 50, NULL, call_mkdir, NULL },
-	{ "symlink+unlink", 50, NULL, call_symlink, NULL },
-	{ "link+unlink", 50, NULL, call_link, NULL },
-	{ "rename-twice", 50, NULL, call_rename, NULL },
-	{ NULL, 0, NULL, NULL, NULL },
+	{ "nothing", 20000, NULL, call_nothing, NULL, NULL },
+	{ "stat", 1000, NULL, call_stat, NULL, NULL },
+	{ "fstat", 1000, setup_read, call_fstat, teardown_file, NULL },
+	{ "open+close", 500, NULL, call_open, NULL, NULL },
+	{ "pread-4k", 500, setup_read, call_pread, teardown_file, NULL },
+	{ "pwrite-4k", 500, setup_write, call_pwrite, teardown_file, NULL },
+	{ "read-1m", 16, setup_read, call_read_mega, teardown_file, NULL },
+	{ "write-1m", 16, setup_write, call_write_mega, teardown_file, NULL },
+	{ "mmap-read-1m", 32, setup_read, call_mmap, teardown_file, NULL },
+	{ "readdir-10000", 1, NULL, call_readdir, NULL, NULL },
+	{ "getxattr", 500, NULL, call_getxattr, NULL, NULL },
+	{ "readlink", 500, NULL, call_readlink, NULL, NULL },
+	{ "missing", 500, NULL, call_missing, NULL, NULL },
+	{ "create+unlink", 50, NULL, call_create, NULL, NULL },
+	{ "mkdir+rmdir", 50, NULL, call_mkdir, NULL, NULL },
+	{ "symlink+unlink", 50, NULL, call_symlink, NULL, NULL },
+	{ "link+unlink", 50, NULL, call_link, NULL, NULL },
+	{ "rename-twice", 50, NULL, call_rename, NULL, NULL },
+	{ "lookup-cold", 1000, NULL, call_lookup, NULL, prepare_cold },
+	{ NULL, 0, NULL, NULL, NULL, NULL },
 };

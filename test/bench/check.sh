@@ -17,6 +17,8 @@ fail() {
 # Every workload gives one row of whole numbers.
 mkdir "$work/tree"
 git -C "$work/tree" init -q
+mkdir "$work/tree/fs"
+echo text >"$work/tree/fs/file"
 cd "$work"
 "$bench" --prepare
 mkdir out
@@ -41,8 +43,10 @@ grep -qx 'Every bar was met.' met || fail "a bar that was met is missed: $(cat m
 grep -q '^stat  *2,000  *2.00x  *-  *-  *2.00x  *-  *-  *0  *-$' met || fail "the table: $(cat met)"
 { row pread-4k native 1000 0; row pread-4k overlayfs 1100 0; row pread-4k all 1153 7; row tar overlayfs 1 0
 	row tar all 2 0; } | report >missed
-{ row missing overlayfs 1000 0; row missing all 5000 9; row missing subtree 1003 0; } | report >names
-[[ $(grep '^\* ' names) == '* missing on ext4: subtree costs 1,003, what overlayfs costs is 1,000' ]] || fail "names: $(cat names)"
+{ row missing overlayfs 1000 0; row missing all 5000 9; row missing subtree 1003 0; row find native 100 0
+	row find overlayfs 200 0; row find subtree 160 0; } | report >names
+[[ $(grep '^\* ' names) == '* find on ext4: subtree costs 160, 1.5 times native is 150
+* missing on ext4: subtree costs 1,003, what overlayfs costs is 1,000' ]] || fail "names: $(cat names)"
 [[ $(grep -c '^\* ' missed) == 2 ]] || fail "missed bars: $(cat missed)"
 grep -qx '\* pread-4k on ext4: all costs 1,153, 1.15 times native is 1,150' missed || fail "1.15: $(cat missed)"
 grep -qx '\* pread-4k on ext4: all costs 1,153, what overlayfs costs is 1,100' missed || fail "overlayfs: $(cat missed)"

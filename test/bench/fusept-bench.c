@@ -35,11 +35,14 @@ static uint64_t loop_cost;	/* of one empty call, in thousandths */
 
 static int run_once(const struct workload *w, struct place *place, unsigned int calls, uint64_t *elapsed)
 {
-	uint64_t start = clock_now();
+	int ret = w->prepare ? w->prepare(place) : 0;
+	uint64_t start;
 
+	if (ret)
+		return ret;
+	start = clock_now();
 	for (unsigned int i = 0; i < calls; i++) {
-		int ret = w->call(place);
-
+		ret = w->call(place);
 		if (ret)
 			return ret;
 	}
@@ -88,7 +91,7 @@ static int run_all(const struct workload *w, struct place *place, const struct o
 
 static int measure(const struct workload *w, const struct options *o, struct result *result)
 {
-	struct place place = { .scratch = o->scratch, .fd = -1 };
+	struct place place = { .scratch = o->scratch, .fd = -1, .warm = o->wall };
 	int ret = w->setup ? w->setup(&place) : 0;
 
 	if (!ret)
@@ -194,7 +197,7 @@ static void usage(FILE *to)
 	      "  --quick          a tenth of the calls\n"
 	      "  --stats FILE --daemon PID   count the daemon's requests\n"
 	      "  --fetch          only have the daemon write its counters, and print them\n"
-	      "  --wall           measure nanoseconds, whatever the clock is\n", to);
+	      "  --wall           measure nanoseconds, whatever the clock is; leave caches alone\n", to);
 }
 
 static void list(void)

@@ -30,7 +30,7 @@ install_program() {
 make_root() {
 	local program
 	mkdir -p $root/{proc,dev,tmp,etc,tmpfs,ext4,mnt,bin} $root/tmp/stats
-	for program in env find git tar; do
+	for program in env find git tar ls mkdir rm; do
 		install_program "$(command -v $program)"
 	done
 	install_program "$bench"
