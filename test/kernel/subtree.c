@@ -8,10 +8,13 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <signal.h>
+#include <stdlib.h>
 #include <sys/fsuid.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/statvfs.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "diff.h"
@@ -230,6 +233,77 @@ KTEST(subtree, changed_below, WHOLE)
 	same_stat(M(r, "dir"), S(r, "dir"));
 	same_stat(M(r, "tagged/sub"), S(r, "tagged/sub"));
 	CHECK_ERRNO(access(M(r, "dir/sub"), F_OK), ENOTDIR);
+	same_tree(r->mnt, r->src);
+	expect_silence(r);
+}
+
+/* The names that change while others look at them; two folders, five files */
+static const char *const moving[] = { "dir/m1", "dir/m2", "dir/sub/m1", "dir/sub/m2", "m1" };
+
+static pid_t begin_looking(struct raw *r)
+{
+	pid_t pid = (pid_t)CHECK_OK(fork());
+	struct stat st;
+
+	if (pid)
+		return pid;
+	for (unsigned int i = 0;; i++)
+		stat(M(r, moving[i % 5]), &st);
+}
+
+/* What is below a name, or 0 */
+static ino_t inode_of(const char *path)
+{
+	struct stat st = { 0 };
+
+	if (lstat(path, &st) && errno != ENOENT)
+		FAIL("%s: %m", path);
+	return st.st_ino;
+}
+
+static void move_any(struct raw *r, unsigned int *seed)
+{
+	const char *(*at)(const struct raw *r, const char *name) = rand_r(seed) % 4 ? S : M;
+	const char *from = at(r, moving[rand_r(seed) % 5]);
+	const char *to = at(r, moving[rand_r(seed) % 5]);
+
+	switch (rand_r(seed) % 8) {
+	case 0:
+		unlink(from);
+		break;
+	case 1:
+		close((int)CHECK_OK(open(from, O_CREAT | O_RDWR | O_CLOEXEC, 0600)));
+		break;
+	case 2:
+		(void)!link(from, to);
+		break;
+	case 3:
+	case 4:
+		renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_EXCHANGE);
+		break;
+	default:
+		rename(from, to);
+	}
+}
+
+/* A change below is seen by the next look, however many compare the names meanwhile */
+KTEST(subtree, moved_while_looked_at, WHOLE)
+{
+	unsigned int seed = 1;
+	pid_t looking[2];
+
+	for (int i = 0; i < 2; i++)
+		looking[i] = begin_looking(r);
+	for (int round = 0; round < 3000; round++) {
+		move_any(r, &seed);
+		for (int i = 0; i < 5; i++)
+			if (inode_of(M(r, moving[i])) != inode_of(S(r, moving[i])))
+				FAIL("round %d: %s is not what is below", round, moving[i]);
+	}
+	for (int i = 0; i < 2; i++) {
+		CHECK_OK(kill(looking[i], SIGKILL));
+		CHECK_EQ(waitpid(looking[i], NULL, 0), looking[i]);
+	}
 	same_tree(r->mnt, r->src);
 	expect_silence(r);
 }
