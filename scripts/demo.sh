@@ -13,9 +13,11 @@ usage: ./run demo [--ops "MASK..."] [--json FILE] [--smp N]
 Builds everything, boots the patched kernel, and mounts the example daemon over
 fs/, mm/ and Documentation/ of the Linux source and a git repository made of them.
 Runs find, ls -lR, tar, grep -r, git status, sha256sum and a build of a small C
-program in the tree and through the mount, once for each mask, and checks that the
-results are the same, byte for byte. Ends with a table of who served what, and of
-what it cost compared to the same work without the mount.
+program in the tree and through the mount, then tar -x, cp -a, git clone, git
+checkout, a parallel make of objtool, two writers of an SQLite database, and rm -rf,
+all that once for each mask, and checks that the results are the same, byte for
+byte. Ends with a table of who served what, and of what it cost compared to the same
+work without the mount.
 
   --ops "MASK..."  the masks, each a run (default "none all"); a mask is none, io,
                    all, subtree (the kernel finds and makes files by itself, too),
@@ -58,6 +60,7 @@ prepare() {
 	"$top/scripts/host.sh"
 	mkdir -p "$out"
 	make_archive "$out/tree.tar" "${parts[@]}"
+	tar -C "$linux" --sort=name -cf "$out/tools.tar" tools/{objtool,build,lib,include,arch,scripts}
 }
 
 work() {
@@ -65,7 +68,7 @@ work() {
 	# shellcheck disable=SC2086 # masks are words
 	"$top/scripts/vm.sh" --smp "$smp" --mem 3G --timeout 3600 -- "$top/test/demo/guest.sh" \
 		"$build/host/example/fusept-mirror" "$build/host/test/bench/fusept-bench" \
-		"$out/tree.tar" "$top/test/bench" $masks >"$out/report.json" ||
+		"$out/tree.tar" "$out/tools.tar" "$top/test/bench" $masks >"$out/report.json" ||
 		die "the demo did not come to its end" "" "what is above says why"
 }
 

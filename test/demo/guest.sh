@@ -4,12 +4,12 @@
 # mirror over it once for each mask, and does the same work in both. The report
 # (JSON) goes to stdout, progress to stderr.
 #
-# usage: guest.sh MIRROR FUSEPT-BENCH TREE.tar PROGRAM-SOURCES MASK...
+# usage: guest.sh MIRROR FUSEPT-BENCH TREE.tar TOOLS.tar PROGRAM-SOURCES MASK...
 
 set -euo pipefail
 
-mirror=$1 bench=$2 archive=$3 program=$4
-shift 4
+mirror=$1 bench=$2 archive=$3 tools=$4 program=$5
+shift 5
 
 tree=/scratch/tree mount=/mnt/mirror results=/tmp/results
 # shellcheck source=test/demo/work.sh
@@ -45,10 +45,29 @@ unpack() {
 	mkdir $tree/built-natively $tree/built-through-the-mount
 	cp "$program"/*.[ch] $tree/built-natively
 	cp "$program"/*.[ch] $tree/built-through-the-mount
+	mkdir $tree/changed-natively $tree/changed-through-the-mount
+	cp "$tools" /tmp/tools.tar
+	tar -C $tree -cf /tmp/part.tar fs
 	git config --global --add safe.directory '*'
+	git config --global user.name demo
+	git config --global user.email demo@localhost
+	make_branch
 	# git's index has to know the new inode numbers
 	git -C $tree status >/dev/null
 	sync
+}
+
+# "other": some hundred files are not those of "main"
+make_branch() {
+	local folder=/tmp/branch
+	git clone -q --shared --no-checkout $tree/.git $folder
+	git -C $folder sparse-checkout set mm
+	git -C $folder checkout -q -b other
+	sed -i '1i // another branch' $folder/mm/*.c
+	rm $folder/mm/*.h
+	git -C $folder commit -q -a -m 'another branch'
+	git -C $folder push -q origin other
+	rm -rf $folder
 }
 
 # timed NAME FOLDER WHICH: does the work, leaves its output in $results/NAME.WHICH*
@@ -74,13 +93,14 @@ same() {
 
 median() { printf '%s\n' "$@" | sort -n | sed -n "$((($# + 1) / 2))p"; }
 
-declare -A first identical
+declare -A first first_natively identical
 
 # Does work NAME once in each, which fills caches; this is what gets counted.
 work_once() {
 	local took
 	identical[$1]=true
 	timed "$1" $tree native
+	first_natively[$1]=$took
 	timed "$1" $mount mount
 	first[$1]=$took
 	same "$1" || identical[$1]=false
@@ -103,9 +123,13 @@ work_again() {
 		timed "$name" $tree native
 		natives+=("$took")
 	done
-	row=$(jq -n --arg name "$name" --argjson identical "${identical[$name]}" \
-		--argjson native "$(median "${natives[@]}")" --argjson mount "$(median "${mounts[@]}")" \
-		'{$name, $native, $mount, $identical}')
+	make_row "$name" "$(median "${natives[@]}")" "$(median "${mounts[@]}")"
+}
+
+# make_row NAME NATIVE MOUNT
+make_row() {
+	row=$(jq -n --arg name "$1" --argjson identical "${identical[$1]}" \
+		--argjson native "$2" --argjson mount "$3" '{$name, $native, $mount, $identical}')
 	jq -r 'def seconds: . / 1e5 | round / 10 | tostring + " s";
 		"\(.native | seconds) natively, \(.mount | seconds) through the mount"' <<<"$row" >&2
 }
@@ -125,13 +149,22 @@ run_mask() {
 	start_mirror "$1"
 	before=$(daemon_served)
 	for name in "${works[@]}"; do
-		printf '  %-12s' "$name" >&2
+		printf '  %-13s' "$name" >&2
+		work_once "$name"
+	done
+	for name in "${changes[@]}"; do
+		printf '  %-13s' "$name" >&2
 		work_once "$name"
 	done
 	between=$(daemon_served) kernel=$(kernel_served)
 	for name in "${works[@]}"; do
-		printf '  %-12s' "$name" >&2
+		printf '  %-13s' "$name" >&2
 		work_again "$name"
+		rows+=("$row")
+	done
+	for name in "${changes[@]}"; do
+		printf '  %-13s' "$name" >&2
+		make_row "$name" "${first_natively[$name]}" "${first[$name]}"
 		rows+=("$row")
 	done
 	after=$(daemon_served)

@@ -51,11 +51,11 @@ def operation_table:
 
 def work_table:
   . as $report
-  | line("work"; ("natively" | right(10)), (.runs[] | "ops=\(.ops)" | right(10))),
-  line("-" * 16; .runs[0], .runs[] | "-" * 10),
+  | line("work"; ("natively" | right(10)), (.runs[] | "ops=\(.ops)" | right(12))),
+  line("-" * 16; "-" * 10, (.runs[] | "-" * 12)),
   (.runs[0].workloads | keys[] as $i
    | line(.[$i].name; (.[$i].native / 1e6 | hundredths + " s" | right(10)),
-       ($report.runs[].workloads[$i] | (.mount / .native | ratio) + (if .identical then "" else "!" end) | right(10))));
+       ($report.runs[].workloads[$i] | (.mount / .native | ratio) + (if .identical then "" else "!" end) | right(12))));
 
 def notes:
   (.runs[] | select(.at_mount | length > 0) | "ops=\(.ops), before the first piece of work: \(.at_mount | listed)."),
