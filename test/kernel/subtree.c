@@ -504,6 +504,32 @@ KTEST(subtree, named_first, WHOLE)
 	CHECK_OK(access(M(r, "dir/good"), F_OK));
 }
 
+/*
+ * What the daemon has named, for a time, and what then came into a folder whose names
+ * are the kernel's: by a rename through us, or below
+ */
+KTEST(subtree, named_moves_in, WHOLE)
+{
+	CHECK_OK(mkdir(S(r, "folder"), 0755));
+	below_named(r);
+	CHECK_OK(access(M(r, "dir"), F_OK));
+	CHECK_OK(access(M(r, "good"), F_OK));
+	CHECK_OK(access(M(r, "folder"), F_OK));
+	CHECK_OK(rename(M(r, "good"), M(r, "dir/good")));
+	CHECK_OK(access(M(r, "dir/good"), F_OK));
+	CHECK_OK(rename(S(r, "dir/good"), S(r, "good")));
+	expect_missing(r, "dir/good");
+	CHECK_OK(rename(S(r, "folder"), S(r, "dir/folder")));
+	CHECK_OK(access(M(r, "dir/folder"), F_OK));
+	CHECK_OK(rename(S(r, "dir/folder"), S(r, "dir/moved")));
+	expect_missing(r, "dir/folder");
+	CHECK_OK(access(M(r, "dir/moved"), F_OK));
+	CHECK_OK(renameat2(AT_FDCWD, M(r, "file"), AT_FDCWD, M(r, "dir/a"), RENAME_EXCHANGE));
+	CHECK_OK(access(M(r, "dir/a"), F_OK));
+	CHECK_OK(unlink(S(r, "dir/a")));
+	expect_missing(r, "dir/a");
+}
+
 /* LOOKUP of a folder is taken back, and given again */
 KTEST(subtree, taken_back, WHOLE)
 {
