@@ -58,7 +58,7 @@ void frame_umount(const char *path)
 	FAIL("umount %s: %s", path, strerror(errno));
 }
 
-static void drop_caches(void)
+void frame_drop_caches(void)
 {
 	int fd = (int)CHECK_OK(open("/proc/sys/vm/drop_caches", O_WRONLY | O_CLOEXEC));
 
@@ -81,7 +81,7 @@ static void check_balance(struct raw *r)
 		if (atomic_load(&r->nlookup) == 0)
 			return;
 	}
-	drop_caches();
+	frame_drop_caches();
 	if (!raw_wait_balance(r))
 		FAIL("%lld lookups were not forgotten",
 		     (long long)atomic_load(&r->nlookup));
@@ -131,7 +131,7 @@ void frame_run(const struct ktest_case *kc, const char *dir)
 		memset(r->after, 0, sizeof(r->after));
 		/* an inode that a lie has made bad is so until it is evicted */
 		if (kc->flags & KT_LIES)
-			drop_caches();
+			frame_drop_caches();
 		check_mount(r);
 		if (!(kc->flags & KT_LIES))
 			check_balance(r);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "diff.h"
+#include "frame.h"
 
 enum { WORKERS = 4, ROUNDS = 400, NAMES = 6 };
 
@@ -168,14 +169,6 @@ static void begin_worker(struct raw *r, place at, uint64_t seed)
 	_exit(EXIT_SUCCESS);
 }
 
-static void drop_caches(void)
-{
-	int fd = (int)CHECK_OK(open("/proc/sys/vm/drop_caches", O_WRONLY | O_CLOEXEC));
-
-	CHECK_EQ(write(fd, "2", 1), 1);
-	close(fd);
-}
-
 /* Meanwhile the daemon takes the names of the root and gives them away again */
 static void flip_names(struct raw *r, int round)
 {
@@ -184,7 +177,7 @@ static void flip_names(struct raw *r, int round)
 
 	CHECK_EQ(raw_backing_mask(r->fd, root, r->supported & ~less), 0);
 	if (round % 8 == 0)
-		drop_caches();
+		frame_drop_caches();
 	else
 		raw_let_go(r);
 }

@@ -73,14 +73,6 @@ static int trace_count(const struct trace *t, const char *event, const char *wha
 	return n;
 }
 
-static void drop_inodes(void)
-{
-	int fd = (int)CHECK_OK(open("/proc/sys/vm/drop_caches", O_WRONLY | O_CLOEXEC));
-
-	CHECK_EQ(write(fd, "2", 1), 1);
-	close(fd);
-}
-
 KTEST(trace, bind_and_unbind, .opt.ops = RAW_ALL)
 {
 	struct trace t = trace_begin(r);
@@ -96,7 +88,7 @@ KTEST(trace, bind_and_unbind, .opt.ops = RAW_ALL)
 		 (unsigned long long)below.st_ino);
 	CHECK_EQ(trace_count(&t, "fuse_backing_bind:", file), 1);
 	CHECK_EQ(trace_count(&t, "fuse_backing_unbind:", file), 0);
-	drop_inodes();
+	frame_drop_caches();
 	CHECK_EQ(trace_count(&t, "fuse_backing_unbind:", file), 1);
 	trace_end(&t);
 }
