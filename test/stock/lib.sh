@@ -98,6 +98,23 @@ requests() {
 	jq -e ".requests.$1 // 0" "$STATS"
 }
 
+# Requests are counted from here on by requests_since_mark. Whoever looks at a new
+# mount may ask before its root is bound, so one look of our own comes first: its
+# answer comes after the binding.
+mark_requests() {
+	stat "$MNT" >/dev/null
+	write_stats
+	cp "$STATS" "$WORK/mark.json"
+}
+
+# requests_since_mark: those by $STATS without those up to mark_requests, those that
+# did not come left out: {"LOOKUP":2}
+requests_since_mark() {
+	jq -c --slurpfile mark "$WORK/mark.json" \
+		'.requests | with_entries(.value -= ($mark[0].requests[.key] // 0))
+		| with_entries(select(.value > 0))' "$STATS"
+}
+
 level_in_force() {
 	jq -re .level "$STATS"
 }

@@ -50,18 +50,14 @@ names='["INIT","DESTROY","INTERRUPT","LOOKUP","FORGET","BATCH_FORGET"]'
 (cd "$SRC" && make_tree)
 cp -a "$SRC/tree" "$PLAIN/tree"
 mount_mirror entry_timeout=60
-# whoever looks at a new mount may come before its root is bound
-stat "$MNT" >/dev/null
-write_stats
-before=$(jq -c .requests "$STATS")
+mark_requests
 (cd "$MNT" && work)
 (cd "$PLAIN" && work)
 # a link may lead nowhere by now
 diff -r --no-dereference "$PLAIN" "$SRC" >&2 || fail "something else is left"
 umount_mirror
-others=$(jq -c --argjson names "$names" --argjson before "$before" \
-	'.requests | with_entries(.value -= ($before[.key] // 0))
-	| with_entries(select(.value > 0 and (.key | IN($names[]) | not)))' "$STATS")
+others=$(requests_since_mark |
+	jq -c --argjson names "$names" 'with_entries(select(.key | IN($names[]) | not))')
 if [[ $(level_in_force) == ops && $LEVEL =~ ^(all|subtree)$ ]]; then
 	[[ $others == '{}' ]] || fail "the daemon was asked $others"
 else
