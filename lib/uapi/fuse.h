@@ -682,7 +682,9 @@ struct fuse_entry_out {
 
 /*
  * Optional second argument of the replies to LOOKUP, MKNOD, MKDIR, SYMLINK and
- * LINK on a connection with FUSE_PASSTHROUGH_MASK.
+ * LINK on a connection with FUSE_PASSTHROUGH_MASK.  With it nodeid may be 0 if
+ * the mask has every operation, FORGET among them: the server will hear nothing
+ * of that inode.
  */
 struct fuse_entry_passthrough_out {
 	int32_t		backing_id;	/* with a non-zero ops_mask */

@@ -125,6 +125,13 @@ static int call_lookup(struct raw *r, int n)
 	return lstat(M(r, numbered("dir/sub/f", n)), &st);
 }
 
+static int call_naming(struct raw *r, int n)
+{
+	struct stat st;
+
+	return lstat(M(r, numbered("dir/f", n)), &st);
+}
+
 static int call_mkdir(struct raw *r, int n)
 {
 	return mkdir(M(r, numbered("made", n)), 0700);
@@ -391,6 +398,42 @@ KTEST(fault, subtree_lookup, .opt.ops = RAW_ALL, .opt.subtree = true)
 	for (int i = 1; i < FILES; i++)
 		put_file(S(r, numbered("dir/sub/f", i)), "x", 1);
 	CALLS({ "lookup", call_lookup, NULL });
+}
+
+static int unname_all(struct raw_req *q, int err)
+{
+	const char *name = q->arg;
+
+	if (err || name[0] != 'f')
+		return err;
+	err = raw_unname(q, name, q->r->every);
+	return err < 0 ? err : 0;
+}
+
+KTEST(fault, unnamed, .opt.ops = RAW_ALL)
+{
+	enum { FILES = 400 };
+
+	for (int i = 1; i < FILES; i++)
+		put_file(S(r, numbered("dir/sub/f", i)), "x", 1);
+	r->after[FUSE_LOOKUP] = unname_all;
+	CALLS({ "lookup", call_lookup, NULL });
+}
+
+/* The kernel has found them all before the daemon names them */
+KTEST(fault, naming, .opt.ops = RAW_ALL, .opt.subtree = true)
+{
+	int root = raw_node_get(r, FUSE_ROOT_ID)->backing_id;
+	uint64_t names = r->supported & ~RAW_SUBTREE;
+	enum { FILES = 400 };
+
+	CHECK_EQ(raw_backing_mask(r->fd, root, names), 0);
+	for (int i = 1; i < FILES; i++) {
+		put_file(S(r, numbered("dir/f", i)), "x", 1);
+		CHECK_OK(access(M(r, numbered("dir/f", i)), F_OK));
+	}
+	CHECK_EQ(raw_backing_mask(r->fd, raw_node_find(r, "dir")->backing_id, names), 0);
+	CALLS({ "lookup", call_naming, NULL });
 }
 
 KTEST(fault, subtree_making, .opt.ops = RAW_ALL, .opt.subtree = true)

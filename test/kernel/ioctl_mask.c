@@ -37,7 +37,7 @@ KTEST(ioctl_mask, unsupported)
 	for (int bit = 0; bit < 64; bit++) {
 		uint64_t one = UINT64_C(1) << bit;
 
-		if (!(one & (r->supported | RAW_SUBTREE)))
+		if (!(one & r->every))
 			CHECK_EQ(raw_backing_mask(r->fd, id, r->supported | one),
 				 -EOPNOTSUPP);
 	}
@@ -79,7 +79,8 @@ static int id_of(struct raw *r, const char *name)
 #define STATELESS	(OP(SETATTR) | OP(READLINK) | OP(STATFS) | OP(ACCESS) |	\
 			 OP(SETXATTR) | OP(GETXATTR) | OP(LISTXATTR) |		\
 			 OP(REMOVEXATTR) | OP(UNLINK) | OP(RMDIR) | OP(LINK) |	\
-			 OP(RENAME) | OP(RENAME2) | OP(IOCTL) | OP(SYNCFS))
+			 OP(RENAME) | OP(RENAME2) | OP(IOCTL) | OP(SYNCFS) |	\
+			 OP(READDIRPLUS))
 
 /* What the daemon holds of open files can't be the kernel's in the middle */
 #define LASTING		(OP(GETLK) | OP(SETLK) | OP(SETLKW) | OP(POLL))
@@ -221,7 +222,8 @@ KTEST(ioctl_mask, operations)
 
 	memset(&out, 0xff, sizeof(out));
 	CHECK_EQ(raw_ioctl(r->fd, FUSE_DEV_IOC_BACKING_OPS, &out), 0);
-	CHECK_EQ(out.ops_mask & ~RAW_SUBTREE, r->supported);
+	CHECK_EQ(out.ops_mask, r->every);
+	CHECK_EQ(out.ops_mask & ~(RAW_SUBTREE | OP(FORGET)), r->supported);
 	CHECK_EQ(out.ops_mask & RAW_SUBTREE, RAW_SUBTREE);
 	for (size_t i = 0; i < sizeof(out.reserved) / sizeof(*out.reserved); i++)
 		CHECK_EQ(out.reserved[i], 0);

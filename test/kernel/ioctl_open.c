@@ -57,7 +57,7 @@ KTEST(ioctl_open, unknown_bits)
 	for (int bit = 0; bit < 64; bit++) {
 		uint64_t one = UINT64_C(1) << bit;
 
-		if (one & (r->supported | RAW_SUBTREE))
+		if (one & r->every)
 			continue;
 		CHECK_EQ(raw_backing_path(r, "good", r->supported | one),
 			 -EOPNOTSUPP);
@@ -74,6 +74,15 @@ KTEST(ioctl_open, everything_needs_getattr)
 		if (mask && !(mask & ~r->supported))
 			CHECK_EQ(raw_backing_path(r, "good", mask), -EDOM);
 	}
+}
+
+KTEST(ioctl_open, readdirplus_needs_readdir)
+{
+	uint64_t mask = r->supported & ~OP(READDIR);
+
+	CHECK(r->supported & OP(READDIRPLUS));
+	CHECK_EQ(raw_backing_path(r, "dir", mask), -EDOM);
+	CHECK(raw_backing_path(r, "dir", mask & ~OP(READDIRPLUS)) > 0);
 }
 
 KTEST(ioctl_open, open_needs_release)
@@ -210,7 +219,7 @@ static void all_refused(void *arg)
 	CHECK_EQ(raw_backing_mask(x->r->fd, x->id, x->r->supported), -EPERM);
 	/* what the kernel has is no secret */
 	CHECK_EQ(raw_backing_ops(x->r->fd, &ops), 0);
-	CHECK_EQ(ops & ~RAW_SUBTREE, x->r->supported);
+	CHECK_EQ(ops, x->r->every);
 }
 
 KTEST(ioctl_open, no_capability, .opt.root_unbound = true)

@@ -73,6 +73,7 @@ static const struct {
 } dependencies[] = {
 	{ OP(OPEN), OP(RELEASE) },
 	{ OP(OPENDIR), OP(RELEASEDIR) },
+	{ OP(READDIRPLUS), OP(READDIR) },
 	{ OP(LSEEK), OP(READ) },
 	{ OP(COPY_FILE_RANGE), OP(READ) | OP(WRITE) },
 	{ LOCKS, LOCKS | OP(FLUSH) },

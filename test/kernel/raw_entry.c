@@ -83,6 +83,29 @@ void raw_entry_drop(struct raw_req *q)
 	q->entries = 0;
 }
 
+/*
+ * Takes the node id out of an answer, and gives a file with that mask instead, which is
+ * closed right after; its id
+ */
+int raw_unname(struct raw_req *q, const char *name, uint64_t mask)
+{
+	struct fuse_entry_out *e = (void *)q->out;
+	struct fuse_entry_passthrough_out *p = (void *)(e + 1);
+	int fd = openat(q->node->fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	int id = fd < 0 ? -errno : raw_backing_open(q->r->fd, fd, mask);
+
+	if (fd >= 0)
+		close(fd);
+	if (id < 0)
+		return id;
+	raw_entry_drop(q);
+	q->close_id = id;
+	e->nodeid = 0;
+	*p = (struct fuse_entry_passthrough_out){ .backing_id = id };
+	q->out_len = sizeof(*e) + sizeof(*p);
+	return id;
+}
+
 /* Answers with the entry of a name in the folder of the request */
 int raw_entry(struct raw_req *q, const char *name)
 {

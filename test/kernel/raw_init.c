@@ -47,7 +47,8 @@ void raw_init_done(struct raw *r)
 {
 	struct raw_node *root = raw_node_get(r, FUSE_ROOT_ID);
 
-	r->ops_ioctl = raw_backing_ops(r->fd, &r->supported);
+	r->ops_ioctl = raw_backing_ops(r->fd, &r->every);
+	r->supported = r->every & ~OP(FORGET);
 	if (!r->opt.subtree)
 		r->supported &= ~RAW_SUBTREE;
 	if (!r->opt.root_unbound && raw_node_attach(r, root, r->opt.ops) > 0)

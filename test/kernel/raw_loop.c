@@ -147,6 +147,8 @@ bool raw_step(struct raw *r)
 		err = answer(&q);
 	if (!no_reply(in->opcode) && err != RAW_NO_REPLY)
 		finish(&q, err);
+	if (q.close_id > 0)
+		raw_backing_close(r->fd, q.close_id);
 	if (in->opcode == FUSE_INIT)
 		raw_init_done(r);
 	raw_post(r);

@@ -82,6 +82,7 @@ struct raw_req {
 	size_t out_len;
 	int64_t entries;	/* lookup counts that the answer hands out */
 	struct raw_node *entry;	/* to this node */
+	int close_id;		/* a registration that ends once the answer is out */
 };
 
 /* What a hook says beside 0 and -errno, which are answers */
@@ -94,7 +95,8 @@ struct raw {
 	int conn;		/* number in the control file system */
 	uint64_t offered;	/* INIT flags of the kernel */
 	uint64_t accepted;	/* INIT flags of our answer */
-	uint64_t supported;	/* by BACKING_OPS, without RAW_SUBTREE if not opt.subtree */
+	uint64_t every;		/* by BACKING_OPS: what a file without a node id has */
+	uint64_t supported;	/* without FORGET, and RAW_SUBTREE if not opt.subtree */
 	int ops_ioctl;		/* what that ioctl returned */
 	pthread_t thread;
 	pid_t pid;
@@ -177,6 +179,7 @@ uint64_t raw_fh(int fd);
 int raw_fd(uint64_t fh);
 int raw_entry(struct raw_req *q, const char *name);
 void raw_entry_drop(struct raw_req *q);
+int raw_unname(struct raw_req *q, const char *name, uint64_t mask);
 int raw_lookup(struct raw_req *q);
 int raw_forget(struct raw_req *q);
 int raw_batch_forget(struct raw_req *q);
