@@ -199,11 +199,13 @@ FUSEPT_API int fusept_ops_format(uint64_t ops, char *buf, size_t size);
  *
  * Every operation needs GETATTR (attributes of a bound inode are never
  * cached), OPEN needs RELEASE and OPENDIR needs RELEASEDIR (an open that the
- * daemon never saw can't be released by it), LSEEK needs READ and
+ * daemon never saw can't be released by it), READDIRPLUS needs READDIR (there is one
+ * stream of positions), LSEEK needs READ and
  * COPY_FILE_RANGE needs READ and WRITE (data that the daemon serves may not be
  * what lies below), GETLK, SETLK and SETLKW need each other and FLUSH (two sets of
  * locks would keep nobody off the other), and the others of FUSEPT_OPS_NAMES need
- * LOOKUP (the daemon has no node id for what the kernel makes).  Kernels refuse a mask without them with -EDOM.  A mask
+ * LOOKUP (the daemon has no node id for what the kernel makes).  FORGET needs all that the
+ * kernel has, which is FUSEPT_OPS_SUBTREE.  Kernels refuse a mask without them with -EDOM.  A mask
  * with FUSEPT_OPS_SUPPORTED is cut to fit instead, so leave "everything but X"
  * as it is: this may add X again.
  *
@@ -524,14 +526,18 @@ FUSEPT_API FUSEPT_CHECKED int fusept_backing_set_ops(struct fusept_backing *back
  * Reply with a directory entry and bind a backing to its inode.
  *
  * Attributes in e are ignored by the kernel when the mask has operations, but
- * the file type must be right or 0.  At FUSEPT_LEVEL_IO, or if the mask is
+ * the file type must be right or 0.  With e->ino 0 the file is given away: if the mask
+ * has FORGET, as that of FUSEPT_OPS_SUBTREE has at FUSEPT_LEVEL_OPS, the kernel serves
+ * all that is done with it, and the daemon needs no node for it and may close the
+ * backing at once.  Without FORGET, and at other levels, e->ino 0 is a negative entry as
+ * ever; so look at fusept_backing_ops() before.  At FUSEPT_LEVEL_IO, or if the mask is
  * empty, the plain entry is sent: the backing is then for fusept_reply_open().
  *
  * Possible requests: lookup, mknod, mkdir, symlink, link
  *
  * @param req request
- * @param e entry; e->ino 0 (a negative entry) is sent plain
- * @param backing of e->ino, or NULL
+ * @param e entry
+ * @param backing of e->ino, or of a file that is given away, or NULL
  * @return 0 or
  *         -ENOENT the request was interrupted
  *         or what writing to the device gave

@@ -16,7 +16,7 @@
 static uint64_t limit(const struct fusept_session *session, uint64_t ops)
 {
 	ops &= session->ops;
-	return session->level < FUSEPT_LEVEL_OPS ? ops : fusept_ops_prune(ops);
+	return session->level < FUSEPT_LEVEL_OPS ? ops : fusept_ops_prune(ops, session->ops);
 }
 
 /*

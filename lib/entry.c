@@ -81,8 +81,10 @@ int fusept_reply_entry(fuse_req_t req, const struct fuse_entry_param *e,
 	struct fuse_entry_out entry = {0};
 	struct fuse_entry_passthrough_out extra = {0};
 	const struct iovec iov[] = {{&entry, sizeof(entry)}, {&extra, sizeof(extra)}};
+	/* a file without a node id has one that the kernel may forget, or there is none */
+	const uint64_t needed = e->ino ? ~FUSEPT_OPS_NONE : FUSEPT_OP(FUSEPT_FORGET);
 
-	if (!backing || e->ino == 0 || fusept_backing_ops(backing) == FUSEPT_OPS_NONE)
+	if (!backing || !(fusept_backing_ops(backing) & needed))
 		return fuse_reply_entry(req, e);
 	fill_entry(e, &entry);
 	extra.backing_id = backing->id;

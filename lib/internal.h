@@ -58,7 +58,7 @@ struct fusept_init {
 int fusept_sys_ioctl(int fd, unsigned long request, void *arg);
 
 /* ops.c: a mask without the operations that lack what they need */
-uint64_t fusept_ops_prune(uint64_t ops);
+uint64_t fusept_ops_prune(uint64_t ops, uint64_t kernel);
 
 /*
  * cred.c: take CAP_FSETID from the calling thread.  1 if it had it, and is to be

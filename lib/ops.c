@@ -216,6 +216,7 @@ static const struct {
 } dependencies[] = {
 	{FUSEPT_OP(FUSEPT_OPEN), FUSEPT_OP(FUSEPT_RELEASE)},
 	{FUSEPT_OP(FUSEPT_OPENDIR), FUSEPT_OP(FUSEPT_RELEASEDIR)},
+	{FUSEPT_OP(FUSEPT_READDIRPLUS), FUSEPT_OP(FUSEPT_READDIR)},
 	{FUSEPT_OP(FUSEPT_LSEEK), FUSEPT_OP(FUSEPT_READ)},
 	{FUSEPT_OP(FUSEPT_COPY_FILE_RANGE), FUSEPT_OPS_IO},
 	{OPS_LOCKS, OPS_LOCKS | FUSEPT_OP(FUSEPT_FLUSH)},
@@ -225,16 +226,18 @@ static const struct {
 
 uint64_t fusept_ops_complete(uint64_t ops)
 {
+	if (ops & FUSEPT_OP(FUSEPT_FORGET))
+		return FUSEPT_OPS_SUBTREE;
 	for (size_t i = 0; i < sizeof(dependencies) / sizeof(*dependencies); i++)
 		if (ops & dependencies[i].op)
 			ops |= dependencies[i].needs;
 	return ops;
 }
 
-uint64_t fusept_ops_prune(uint64_t ops)
+uint64_t fusept_ops_prune(uint64_t ops, uint64_t kernel)
 {
 	for (size_t i = 0; i < sizeof(dependencies) / sizeof(*dependencies); i++)
 		if ((ops & dependencies[i].needs) != dependencies[i].needs)
 			ops &= ~dependencies[i].op;
-	return ops;
+	return ops == kernel ? ops : ops & ~FUSEPT_OP(FUSEPT_FORGET);
 }

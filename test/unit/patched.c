@@ -30,7 +30,8 @@ static struct node {
 enum { A_FILE, A_DIR, A_LINK, A_PIPE, ANOTHER };
 #define INO(node) ((node) + 2u)
 
-static atomic_int root_getattrs, getattrs, opens, releases;
+static atomic_int root_getattrs, getattrs, opens, releases, forgets;
+static bool give_away; /* entries have no node id */
 
 static void on_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
@@ -40,7 +41,7 @@ static void on_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	for (size_t i = 0; i < COUNT; i++) {
 		if (strcmp(name, nodes[i].name) != 0)
 			continue;
-		e.ino = INO(i);
+		e.ino = give_away ? 0 : INO(i);
 		fstat(nodes[i].fd, &e.attr);
 		fusept_reply_entry(req, &e, nodes[i].backing);
 		return;
@@ -86,8 +87,17 @@ static void on_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 	fuse_reply_err(req, 0);
 }
 
+static void on_forget(fuse_req_t req, fuse_ino_t ino, uint64_t nlookup)
+{
+	(void)ino;
+	(void)nlookup;
+	atomic_fetch_add(&forgets, 1);
+	fuse_reply_none(req);
+}
+
 static const struct fuse_lowlevel_ops ops = {
 	.lookup = on_lookup,
+	.forget = on_forget,
 	.getattr = on_getattr,
 	.open = on_open,
 	.create = on_create,
@@ -158,6 +168,30 @@ TEST(every_type_binds_at_lookup)
 	CHECK_EQ(getattrs, 0);
 	CHECK_EQ(opens, 0);
 	finish(&d);
+}
+
+/* A whole directory; but a file whose mask lacks something is not there without a node */
+TEST(what_is_given_away_needs_no_node)
+{
+	struct daemon d;
+	struct stat st;
+
+	start(&d);
+	give_backing(&d, A_DIR, FUSEPT_OPS_SUBTREE);
+	give_backing(&d, A_FILE, FUSEPT_OPS_ALL);
+	CHECK_EQ(fusept_backing_ops(nodes[A_DIR].backing), fusept_session_ops(d.session));
+	CHECK_EQ(fusept_backing_ops(nodes[A_FILE].backing) & FUSEPT_OP(FUSEPT_FORGET), 0);
+	give_away = true;
+	daemon_serve(&d);
+	check_same_stat(DIR "/dir", nodes[A_DIR].fd);
+	CHECK_SYS(mkdir(DIR "/dir/made", 0700));
+	CHECK_SYS(close(open(DIR "/dir/made/file", O_RDWR | O_CREAT | O_CLOEXEC, 0600)));
+	CHECK_SYS(stat(BASE "/dir/made/file", &st));
+	CHECK_EQ(fusept_backing_set_ops(nodes[A_DIR].backing, FUSEPT_OPS_ALL), -EBUSY);
+	CHECK_EQ(stat(DIR "/file", &st), -1);
+	CHECK_EQ(errno, ENOENT);
+	finish(&d);
+	CHECK_EQ(getattrs + opens + releases + forgets, 0);
 }
 
 TEST(root_binds_before_the_loop_begins)
