@@ -199,15 +199,15 @@ FUSEPT_API int fusept_ops_format(uint64_t ops, char *buf, size_t size);
  *
  * Every operation needs GETATTR (attributes of a bound inode are never
  * cached), OPEN needs RELEASE and OPENDIR needs RELEASEDIR (an open that the
- * daemon never saw can't be released by it), READDIRPLUS needs READDIR (there is one
- * stream of positions), LSEEK needs READ and
- * COPY_FILE_RANGE needs READ and WRITE (data that the daemon serves may not be
- * what lies below), GETLK, SETLK and SETLKW need each other and FLUSH (two sets of
- * locks would keep nobody off the other), and the others of FUSEPT_OPS_NAMES need
- * LOOKUP (the daemon has no node id for what the kernel makes).  FORGET needs all that the
- * kernel has, which is FUSEPT_OPS_SUBTREE.  Kernels refuse a mask without them with -EDOM.  A mask
- * with FUSEPT_OPS_SUPPORTED is cut to fit instead, so leave "everything but X"
- * as it is: this may add X again.
+ * daemon never saw can't be released by it), READDIRPLUS needs READDIR (there is
+ * one stream of positions), LSEEK needs READ and COPY_FILE_RANGE needs READ and
+ * WRITE (data that the daemon serves may not be what lies below), GETLK, SETLK and
+ * SETLKW need each other and FLUSH (two sets of locks would keep nobody off the
+ * other), and the others of FUSEPT_OPS_NAMES need LOOKUP (the daemon has no node
+ * id for what the kernel makes).  FORGET needs all that the kernel has, which is
+ * FUSEPT_OPS_SUBTREE.  Kernels refuse a mask without them with -EDOM.  A mask with
+ * FUSEPT_OPS_SUPPORTED is cut to fit instead, so leave "everything but X" as it is:
+ * this may add X again.
  *
  * @param ops any mask; FUSEPT_OPS_NONE stays as it is
  * @return the mask and its dependencies
@@ -482,7 +482,8 @@ FUSEPT_API FUSEPT_CHECKED int fusept_backing_bind(struct fusept_backing *backing
  * Once an inode is bound, bits of locks and POLL can't be set, and only those can be
  * cleared that leave nothing behind: what changes or looks up names (so a directory that
  * was given away can be taken back), SETATTR, READLINK, xattrs, ACCESS, STATFS, IOCTL,
- * SYNCFS.
+ * SYNCFS.  None can be cleared while a file that was given away (see
+ * fusept_reply_entry()) uses the backing.
  * An empty mask stays empty, and no other becomes so.
  * Of two calls at the same time one comes second, in the kernel and for
  * fusept_backing_ops() alike.
