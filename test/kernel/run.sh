@@ -10,7 +10,7 @@ set -euo pipefail
 program=$(realpath "${1:?usage: run.sh BUILD_DIR [CASE...]}")/test/kernel/fusept-ktest
 shift
 groups=(abort attr control counters create_reply daemon dir fault fdinfo fresh held hostile io ioctl_bind
-	ioctl_mask ioctl_open killpriv late lock lock_served lookup_reply map mixed mounts names negotiate
+	ioctl_mask ioctl_open killpriv late lock lock_served lookup_reply make map mixed mounts names negotiate
 	open perm splice stack stress trace unnamed xattr)
 ext4=(attr control dir fault fresh held io killpriv late lock map mixed names open perm splice stress subtree xattr)
 
