@@ -357,14 +357,19 @@ KTEST(fault, registering)
 
 KTEST(fault, binding)
 {
-	struct stat st;
+	enum { FILES = 100 };
+	int held[FILES];
 
-	for (int i = 1; i < 100; i++) {
+	/* open, since only an inode that the kernel has can be bound */
+	for (int i = 1; i < FILES; i++) {
 		put_file(S(r, numbered("f", i)), "x", 1);
-		CHECK_OK(lstat(M(r, numbered("f", i)), &st));
+		held[i] = (int)CHECK_OK(open(M(r, numbered("f", i)),
+					     O_PATH | O_CLOEXEC));
 	}
 	atomic_store(&r->u[0], raw_backing_path(r, "file", r->supported));
 	CALLS({ "bind", call_bind, NULL });
+	for (int i = 1; i < FILES; i++)
+		close(held[i]);
 }
 
 KTEST(fault, lookup, .opt.ops = RAW_ALL)

@@ -16,8 +16,8 @@ void frame_show_stacks(pid_t group);
 /* Unmounts; what is let go of late (an RCU grace period, a work item) is waited for */
 void frame_umount(const char *path);
 
-/* Has the kernel forget the names and inodes that nobody uses */
-void frame_drop_caches(void);
+/* Has the kernel forget the names and inodes of the mount that nobody uses */
+void frame_drop_names(struct raw *r);
 
 void frame_overlay(struct raw *r, const char *lower, char *over, size_t size);
 

@@ -177,7 +177,7 @@ static void flip_names(struct raw *r, int round)
 
 	CHECK_EQ(raw_backing_mask(r->fd, root, r->supported & ~less), 0);
 	if (round % 8 == 0)
-		frame_drop_caches();
+		frame_drop_names(r);
 	else
 		raw_let_go(r);
 }

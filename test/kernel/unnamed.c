@@ -97,7 +97,7 @@ UNNAMED(looked_up)
 	same_stat(M(r, "dir/new/a"), S(r, "dir/new/a"));
 	expect_only_lookups(r, 2);
 	close(fd);
-	frame_drop_caches();
+	frame_drop_names(r);
 	CHECK_OK(access(M(r, "good"), F_OK));
 	expect_only_lookups(r, 3);
 	CHECK(!raw_node_find(r, "good"));
@@ -174,7 +174,7 @@ UNNAMED(mask_in_use)
 	CHECK_EQ(raw_backing_mask(r->fd, id, r->supported), -EBUSY);
 	CHECK_EQ(raw_backing_mask(r->fd, id, r->every), 0);
 	/* no inode has it any more */
-	frame_drop_caches();
+	frame_drop_names(r);
 	CHECK_EQ(raw_backing_mask(r->fd, id, r->supported & ~OP(SETATTR)), 0);
 }
 
@@ -279,7 +279,7 @@ UNNAMED(named_another)
 	CHECK_ERRNO(access(M(r, "dir/b"), F_OK), ENOENT);
 	close(watch);
 	/* what the daemon has given out it gets back: no more, no less */
-	frame_drop_caches();
+	frame_drop_names(r);
 	CHECK_OK(chmod(M(r, "dir/a"), 0600));
 	CHECK_EQ(raw_count(r, FUSE_SETATTR), 2);
 }
@@ -348,7 +348,7 @@ UNNAMED(named_by_many, .opt.no_cache_names = true)
 		}
 		for (int i = 0; i < THREADS; i++)
 			pthread_join(thread[i], NULL);
-		frame_drop_caches();
+		frame_drop_names(r);
 		CHECK_OK(access(M(r, "dir"), F_OK));
 		dir = raw_node_find(r, "dir");
 		CHECK_EQ(raw_backing_mask(r->fd, dir->backing_id, r->supported), 0);
