@@ -644,6 +644,7 @@ enum fuse_opcode {
 	FUSE_SYNCFS		= 50,
 	FUSE_TMPFILE		= 51,
 	FUSE_STATX		= 52,
+	FUSE_READDIR_PASSTHROUGH = 62,
 
 	/* CUSE specific operations */
 	CUSE_INIT		= 4096,
@@ -1066,6 +1067,23 @@ struct fuse_direntplus {
 	offsetof(struct fuse_direntplus, dirent.name)
 #define FUSE_DIRENTPLUS_SIZE(d) \
 	FUSE_DIRENT_ALIGN(FUSE_NAME_OFFSET_DIRENTPLUS + (d)->dirent.namelen)
+
+/*
+ * An entry of FUSE_READDIR_PASSTHROUGH, which is READDIRPLUS on a connection with
+ * FUSE_PASSTHROUGH_MASK.  passthrough_out is as in a reply to LOOKUP, or all 0 if no
+ * file comes with the entry.  A server may answer ENOSYS, and is asked READDIRPLUS.
+ */
+struct fuse_direntpassthrough {
+	struct fuse_entry_out entry_out;
+	struct fuse_entry_passthrough_out passthrough_out;
+	struct fuse_dirent dirent;
+};
+
+#define FUSE_NAME_OFFSET_DIRENTPASSTHROUGH \
+	offsetof(struct fuse_direntpassthrough, dirent.name)
+#define FUSE_DIRENTPASSTHROUGH_SIZE(d) \
+	FUSE_DIRENT_ALIGN(FUSE_NAME_OFFSET_DIRENTPASSTHROUGH + \
+			  (d)->dirent.namelen)
 
 struct fuse_notify_inval_inode_out {
 	uint64_t	ino;

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "diff.h"
+#include "frame.h"
 
 enum { MOST_FAULTS = 2000 };
 
@@ -205,6 +206,13 @@ static int call_readdir(struct raw *r, int n)
 	close(fd);
 	errno = err;
 	return (int)ret;
+}
+
+/* The names are new to the kernel each time */
+static void undo_names(struct raw *r, int n)
+{
+	(void)n;
+	frame_drop_names(r);
 }
 
 static int call_read(struct raw *r, int n)
@@ -403,6 +411,12 @@ KTEST(fault, subtree_lookup, .opt.ops = RAW_ALL, .opt.subtree = true)
 	for (int i = 1; i < FILES; i++)
 		put_file(S(r, numbered("dir/sub/f", i)), "x", 1);
 	CALLS({ "lookup", call_lookup, NULL });
+}
+
+KTEST(fault, listing, .opt.ops = ~OP(READDIR), .opt.init_add = FUSE_DO_READDIRPLUS)
+{
+	CALLS({ "readdir", call_readdir, undo_names });
+	CHECK(raw_count(r, FUSE_READDIR_PASSTHROUGH) > 0);
 }
 
 static int unname_all(struct raw_req *q, int err)

@@ -18,7 +18,7 @@ struct dirent_below {
 	char name[];
 };
 
-static size_t add_entry(char *out, const struct dirent_below *d)
+static size_t add_name(char *out, const struct dirent_below *d)
 {
 	struct fuse_dirent *e = (void *)out;
 	size_t len = strlen(d->name);
@@ -33,8 +33,50 @@ static size_t add_entry(char *out, const struct dirent_below *d)
 	return size;
 }
 
-/* An entry grows by a third at most on its way from getdents to FUSE */
-int raw_readdir(struct raw_req *q)
+/* What READDIRPLUS has before the name, and READDIR_PASSTHROUGH after that */
+static size_t add_entry(struct raw_req *q, char *out, const char *name)
+{
+	const bool with_file = q->in->opcode == FUSE_READDIR_PASSTHROUGH;
+	struct fuse_entry_out *e = (void *)out;
+	struct fuse_entry_passthrough_out p = { 0 };
+	int fd;
+
+	memset(e, 0, sizeof(*e));
+	fd = strcmp(name, ".") && strcmp(name, "..") ?
+		openat(q->node->fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC) : -1;
+	if (fd >= 0 && !raw_entry_fill(q, fd, name, e, &p))
+		q->listed[q->n_listed++] = q->entry;
+	if (!with_file)
+		return sizeof(*e);
+	memcpy(e + 1, &p, sizeof(p));
+	return sizeof(*e) + sizeof(p);
+}
+
+/* Gives back the one lookup that the answer has of a node, or those of all (0) */
+void raw_listed_drop(struct raw_req *q, uint64_t nodeid)
+{
+	size_t left = 0;
+
+	for (size_t i = 0; i < q->n_listed; i++) {
+		if (nodeid && raw_nodeid(q->r, q->listed[i]) != nodeid) {
+			q->listed[left++] = q->listed[i];
+			continue;
+		}
+		/* finish() has not counted those that an answer is to lack */
+		if (nodeid) {
+			atomic_fetch_add(&q->r->nlookup, 1);
+			q->entries--;
+		}
+		raw_node_forget(q->r, q->listed[i], 1);
+	}
+	q->n_listed = left;
+}
+
+/*
+ * An entry grows by a third at most on its way from getdents to FUSE, and eightfold
+ * with all that READDIR_PASSTHROUGH adds
+ */
+static int read_entries(struct raw_req *q, bool plus)
 {
 	const struct fuse_read_in *in = q->arg;
 	size_t size = in->size < RAW_MAX_WRITE ? in->size : RAW_MAX_WRITE;
@@ -44,18 +86,30 @@ int raw_readdir(struct raw_req *q)
 	int err;
 
 	if (fd >= 0 && buf && lseek(fd, (off_t)in->offset, SEEK_SET) >= 0)
-		n = syscall(SYS_getdents64, fd, buf, size * 3 / 4);
+		n = syscall(SYS_getdents64, fd, buf, plus ? size / 8 : size * 3 / 4);
 	err = fd < 0 ? fd : n < 0 ? -errno : 0;
 	for (long pos = 0; pos < n;) {
 		const struct dirent_below *d = (const void *)(buf + pos);
 
-		q->out_len += add_entry(q->out + q->out_len, d);
+		if (plus)
+			q->out_len += add_entry(q, q->out + q->out_len, d->name);
+		q->out_len += add_name(q->out + q->out_len, d);
 		pos += d->reclen;
 	}
 	free(buf);
 	if (!in->fh && fd >= 0)
 		close(fd);
 	return err;
+}
+
+int raw_readdir(struct raw_req *q)
+{
+	return read_entries(q, false);
+}
+
+int raw_readdirplus(struct raw_req *q)
+{
+	return read_entries(q, true);
 }
 
 int raw_unlink(struct raw_req *q)

@@ -47,10 +47,13 @@ static int unbecome(int ret)
 	return err;
 }
 
-static int entry_fd(struct raw_req *q, int fd, const char *name)
+/*
+ * The entry of an O_PATH fd, which is taken over, as q->entry; p is all 0 if there is
+ * nothing to attach
+ */
+int raw_entry_fill(struct raw_req *q, int fd, const char *name,
+		   struct fuse_entry_out *e, struct fuse_entry_passthrough_out *p)
 {
-	struct fuse_entry_out *e = (void *)q->out;
-	struct fuse_entry_passthrough_out *p = (void *)(e + 1);
 	struct raw *r = q->r;
 	struct raw_node *n = raw_node_make(r, fd, name);
 	struct stat st;
@@ -62,17 +65,24 @@ static int entry_fd(struct raw_req *q, int fd, const char *name)
 	*e = (struct fuse_entry_out){ .nodeid = raw_nodeid(r, n) };
 	e->entry_valid = r->opt.no_cache_names ? 0 : 3600;
 	raw_attr(&e->attr, &st);
-	q->out_len = sizeof(*e);
-	if (!r->opt.open_attach && raw_node_attach(r, n, r->opt.ops) > 0) {
-		*p = (struct fuse_entry_passthrough_out){
-			.backing_id = n->backing_id,
-		};
-		q->out_len += sizeof(*p);
-	}
+	*p = (struct fuse_entry_passthrough_out){ 0 };
+	if (!r->opt.open_attach && raw_node_attach(r, n, r->opt.ops) > 0)
+		p->backing_id = n->backing_id;
 	n->nlookup++;
 	q->entries++;
 	q->entry = n;
 	return 0;
+}
+
+static int entry_fd(struct raw_req *q, int fd, const char *name)
+{
+	struct fuse_entry_out *e = (void *)q->out;
+	struct fuse_entry_passthrough_out *p = (void *)(e + 1);
+	int err = raw_entry_fill(q, fd, name, e, p);
+
+	if (!err)
+		q->out_len = sizeof(*e) + (p->backing_id ? sizeof(*p) : 0);
+	return err;
 }
 
 /* Takes back what an entry hands out, for an answer that will not be one */

@@ -40,6 +40,8 @@ const raw_handler raw_default[RAW_OPCODES] = {
 	[FUSE_COPY_FILE_RANGE] = raw_copy_file_range,
 	[FUSE_OPENDIR] = raw_opendir,
 	[FUSE_READDIR] = raw_readdir,
+	[FUSE_READDIRPLUS] = raw_readdirplus,
+	[FUSE_READDIR_PASSTHROUGH] = raw_readdirplus,
 	[FUSE_RELEASEDIR] = raw_release_file,
 	[FUSE_FSYNCDIR] = raw_fsync,
 	[FUSE_SETXATTR] = raw_setxattr,
@@ -114,7 +116,9 @@ static void finish(struct raw_req *q, int err)
 	atomic_fetch_add(&r->nlookup, q->entries);
 	ret = raw_send(r, q->in->unique, err, q->out, err ? 0 : q->out_len);
 	/* refused, or nobody waits for it any more: the kernel took no count */
-	if (ret && q->entries)
+	if (ret && q->n_listed)
+		raw_listed_drop(q, 0);
+	else if (ret && q->entries)
 		raw_node_forget(r, q->entry, (uint64_t)q->entries);
 	if (ret)
 		atomic_store(&r->write_errno, -ret);

@@ -34,6 +34,7 @@ enum {
 	RAW_MAX_WRITE = 128 * 1024,
 	RAW_BUF = RAW_MAX_WRITE + 4096,
 	RAW_SCRATCH = 16,
+	RAW_LISTED = 64,
 };
 
 struct raw_req;
@@ -82,6 +83,8 @@ struct raw_req {
 	size_t out_len;
 	int64_t entries;	/* lookup counts that the answer hands out */
 	struct raw_node *entry;	/* to this node */
+	struct raw_node *listed[RAW_LISTED];	/* or one to each of these */
+	size_t n_listed;
 	int close_id;		/* a registration that ends once the answer is out */
 };
 
@@ -178,6 +181,8 @@ void raw_attr(struct fuse_attr *a, const struct stat *st);
 uint64_t raw_fh(int fd);
 int raw_fd(uint64_t fh);
 int raw_entry(struct raw_req *q, const char *name);
+int raw_entry_fill(struct raw_req *q, int fd, const char *name,
+		   struct fuse_entry_out *e, struct fuse_entry_passthrough_out *p);
 void raw_entry_drop(struct raw_req *q);
 int raw_unname(struct raw_req *q, const char *name, uint64_t mask);
 int raw_lookup(struct raw_req *q);
@@ -211,6 +216,8 @@ int raw_lseek(struct raw_req *q);
 int raw_copy_file_range(struct raw_req *q);
 int raw_opendir(struct raw_req *q);
 int raw_readdir(struct raw_req *q);
+int raw_readdirplus(struct raw_req *q);
+void raw_listed_drop(struct raw_req *q, uint64_t nodeid);
 int raw_setxattr(struct raw_req *q);
 int raw_getxattr(struct raw_req *q);
 int raw_listxattr(struct raw_req *q);

@@ -11,7 +11,7 @@ program=$(realpath "${1:?usage: run.sh BUILD_DIR [CASE...]}")/test/kernel/fusept
 shift
 groups=(abort attr control counters create_reply daemon dir fault fdinfo fresh held hostile io ioctl_bind
 	ioctl_mask ioctl_open killpriv late lock lock_served lookup_reply make map mixed mounts names negotiate
-	open perm splice stack stress trace unnamed xattr)
+	open perm readdir_passthrough splice stack stress trace unnamed xattr)
 ext4=(attr control dir fault fresh held io killpriv late lock map mixed names open perm splice stress subtree xattr)
 
 # Errors on demand: of any allocation, and without a word in the log.
