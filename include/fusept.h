@@ -261,6 +261,20 @@ enum fusept_level {
 #define FUSEPT_SESSION_KILLPRIV (UINT32_C(1) << 0)
 
 /**
+ * Entries of directories bring their backings along: a flag for struct
+ * fusept_session_options.
+ *
+ * The daemon's readdirplus() handler asks fusept_readdir_passthrough() and writes its
+ * entries with fusept_add_direntry_plus(), and requests reach it by
+ * fusept_session_loop() or fusept_session_process_buf().  With another loop nothing is
+ * lost but the backings: libfuse refuses a request that it does not know, and the kernel
+ * asks for plain entries from then on.
+ *
+ * Since: 0.1
+ */
+#define FUSEPT_SESSION_READDIR (UINT32_C(1) << 1)
+
+/**
  * Options of fusept_session_new(); fields that are 0 mean their default.
  *
  * Since: 0.1
@@ -268,7 +282,7 @@ enum fusept_level {
 struct fusept_session_options {
 	/** sizeof(struct fusept_session_options) */
 	size_t size;
-	/** 0 or FUSEPT_SESSION_KILLPRIV */
+	/** FUSEPT_SESSION_KILLPRIV, FUSEPT_SESSION_READDIR, both or 0 */
 	uint32_t flags;
 	/**
 	 * Layers of stacking file systems this one counts as, itself included,
@@ -369,6 +383,35 @@ FUSEPT_API uint64_t fusept_session_ops(const struct fusept_session *session);
  * Since: 0.1
  */
 FUSEPT_API int fusept_session_reason(const struct fusept_session *session);
+
+/**
+ * Serve requests until the file system is unmounted or fuse_session_exit() is called.
+ *
+ * For FUSEPT_SESSION_READDIR; without that flag the loops of libfuse do as well, and only
+ * they have clone_fd and threads that come and go.  SIGTERM, SIGINT, SIGHUP and
+ * SIGQUIT are handled in the calling thread, so fuse_set_signal_handlers() works.
+ *
+ * @param session of a mounted file system
+ * @param threads that serve; 0 or 1: the calling thread alone.  If only some can be
+ *        started, these serve.
+ * @return 0 when it is over, also by a signal, or
+ *         -EAGAIN, -ENOMEM  no thread could be started
+ *         -EMFILE, -ENFILE  too many open files (more than one thread takes a descriptor)
+ *         or what reading the device gave
+ *
+ * Since: 0.1
+ */
+FUSEPT_API int fusept_session_loop(struct fusept_session *session, unsigned int threads);
+
+/**
+ * Handle one request: fuse_session_process_buf() for a loop of the daemon's own.
+ *
+ * @param session as for fusept_session_loop()
+ * @param buf request that fuse_session_receive_buf() has read; may be changed
+ *
+ * Since: 0.1
+ */
+FUSEPT_API void fusept_session_process_buf(struct fusept_session *session, struct fuse_buf *buf);
 
 /* ------------------------------------------------------------------------
  * Backing: a registered file
@@ -592,6 +635,45 @@ FUSEPT_API int fusept_reply_open(fuse_req_t req, const struct fuse_file_info *fi
  */
 FUSEPT_API int fusept_reply_create(fuse_req_t req, const struct fuse_entry_param *e,
 				   const struct fuse_file_info *fi, struct fusept_backing *backing);
+
+/**
+ * In a readdirplus() handler: may entries have backings?
+ *
+ * Call it first in each, if the session has FUSEPT_SESSION_READDIR.
+ *
+ * @param size the handler's argument; changed to the size in bytes of the reply
+ * @return 1 if so, else 0: for fusept_add_direntry_plus()
+ *
+ * Since: 0.1
+ */
+FUSEPT_API int fusept_readdir_passthrough(size_t *size);
+
+/**
+ * Add an entry to a reply to readdirplus, and bind a backing to its inode.
+ *
+ * As fuse_add_direntry_plus(), and so without passthrough.  An entry counts one lookup,
+ * unless e->ino is 0.  An entry without a node id is a name only, or a file that is
+ * given away, see fusept_reply_entry(); give no backing with "." and "..".
+ *
+ * A backing that the kernel can't use is no error of the caller's: the name is listed,
+ * its lookup comes back by FORGET, and the file is looked up when it is used.
+ *
+ * @param req request
+ * @param passthrough what fusept_readdir_passthrough() gave
+ * @param buf where to write; NULL: only the size is wanted
+ * @param bufsize bytes left in buf
+ * @param name of the entry
+ * @param e entry
+ * @param backing as for fusept_reply_entry(), or NULL; not used without passthrough
+ * @param off where the next entry is
+ * @return size of the entry in bytes; if that is more than bufsize nothing was written
+ *
+ * Since: 0.1
+ */
+FUSEPT_API size_t fusept_add_direntry_plus(fuse_req_t req, int passthrough, char *buf,
+					   size_t bufsize, const char *name,
+					   const struct fuse_entry_param *e,
+					   struct fusept_backing *backing, off_t off);
 
 #ifdef __cplusplus
 }

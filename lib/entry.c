@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Replies that carry a backing. */
+/* Replies and entries that carry a backing. */
 #include "internal.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 
@@ -75,16 +76,22 @@ static int refuse_nonseekable(fuse_req_t req)
 	return ret < 0 ? ret : -EINVAL;
 }
 
+/* A file without a node id has a backing that the kernel may forget, or there is none. */
+static bool binds(const struct fuse_entry_param *e, const struct fusept_backing *backing)
+{
+	const uint64_t needed = e->ino ? ~FUSEPT_OPS_NONE : FUSEPT_OP(FUSEPT_FORGET);
+
+	return backing && (fusept_backing_ops(backing) & needed);
+}
+
 int fusept_reply_entry(fuse_req_t req, const struct fuse_entry_param *e,
 		       struct fusept_backing *backing)
 {
 	struct fuse_entry_out entry = {0};
 	struct fuse_entry_passthrough_out extra = {0};
 	const struct iovec iov[] = {{&entry, sizeof(entry)}, {&extra, sizeof(extra)}};
-	/* a file without a node id has one that the kernel may forget, or there is none */
-	const uint64_t needed = e->ino ? ~FUSEPT_OPS_NONE : FUSEPT_OP(FUSEPT_FORGET);
 
-	if (!backing || !(fusept_backing_ops(backing) & needed))
+	if (!binds(e, backing))
 		return fuse_reply_entry(req, e);
 	fill_entry(e, &entry);
 	extra.backing_id = backing->id;
@@ -119,4 +126,29 @@ int fusept_reply_create(fuse_req_t req, const struct fuse_entry_param *e,
 	fill_entry(e, &out.entry);
 	fill_open(fi, backing, &out.open);
 	return fuse_reply_buf(req, (const char *)&out, sizeof(out));
+}
+
+size_t fusept_add_direntry_plus(fuse_req_t req, int passthrough, char *buf, size_t bufsize,
+				const char *name, const struct fuse_entry_param *e,
+				struct fusept_backing *backing, off_t off)
+{
+	const size_t length = strlen(name);
+	const size_t size = FUSE_DIRENT_ALIGN(FUSE_NAME_OFFSET_DIRENTPASSTHROUGH + length);
+	struct fuse_direntpassthrough entry = {0};
+
+	if (!passthrough)
+		return fuse_add_direntry_plus(req, buf, bufsize, name, e, off);
+	if (!buf || size > bufsize)
+		return size;
+	fill_entry(e, &entry.entry_out);
+	if (binds(e, backing))
+		entry.passthrough_out.backing_id = backing->id;
+	entry.dirent.ino = e->attr.st_ino;
+	entry.dirent.off = (uint64_t)off;
+	entry.dirent.namelen = (uint32_t)length;
+	entry.dirent.type = (e->attr.st_mode & S_IFMT) >> 12;
+	memset(buf, 0, size);
+	memcpy(buf, &entry, FUSE_NAME_OFFSET_DIRENTPASSTHROUGH);
+	memcpy(buf + FUSE_NAME_OFFSET_DIRENTPASSTHROUGH, name, length);
+	return size;
 }

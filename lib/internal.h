@@ -21,6 +21,7 @@ struct fusept_session {
 	enum fusept_level level;
 	uint64_t ops;	      /* fusept_session_ops() */
 	int reason;	      /* fusept_session_reason() */
+	bool readdir;	      /* FUSEPT_SESSION_READDIR */
 	bool killpriv;	      /* HANDLE_KILLPRIV_V2: the kernel leaves clearing privileges to us */
 	atomic_bool reopen;   /* the kernel wants no O_PATH fd without a mask */
 	pthread_mutex_t lock; /* of every change of a mask, in the kernel and in ops of a backing */
@@ -37,6 +38,7 @@ struct fusept_init_wish {
 	uint32_t max_stack_depth; /* 0: what the daemon told libfuse, or 1 */
 	enum fusept_level max_level;
 	bool killpriv;
+	bool readdir; /* not of INIT, but of the same options */
 };
 
 /* An INIT reply with room for all that the kernel may take. */

@@ -58,6 +58,7 @@ static const char *const names[] = {
 	[FUSE_SYNCFS] = "SYNCFS",
 	[FUSE_TMPFILE] = "TMPFILE",
 	[FUSE_STATX] = "STATX",
+	[FUSE_READDIR_PASSTHROUGH] = "READDIR_PASSTHROUGH",
 };
 
 static const struct {
@@ -82,7 +83,7 @@ const char *fusept_op_name(int opcode)
 	return names[opcode];
 }
 
-/* Opcodes between daemon and kernel that concern no file. */
+/* Opcodes between daemon and kernel that concern no file, or come in place of another. */
 static bool never_in_a_mask(int opcode)
 {
 	switch (opcode) {
@@ -93,6 +94,7 @@ static bool never_in_a_mask(int opcode)
 	case FUSE_BATCH_FORGET:
 	case FUSE_SETUPMAPPING:
 	case FUSE_REMOVEMAPPING:
+	case FUSE_READDIR_PASSTHROUGH:
 		return true;
 	default:
 		return false;

@@ -22,10 +22,11 @@ static int read_options(const struct fusept_session_options *options, struct fus
 		memcpy(&known, options,
 		       options->size < sizeof(known) ? options->size : sizeof(known));
 	}
-	if ((known.flags & ~FUSEPT_SESSION_KILLPRIV) || known.reserved != 0 ||
+	if ((known.flags & ~(FUSEPT_SESSION_KILLPRIV | FUSEPT_SESSION_READDIR)) || known.reserved != 0 ||
 	    known.max_stack_depth > 2 || known.max_level > FUSEPT_LEVEL_OPS)
 		return -EINVAL;
 	wish->killpriv = known.flags & FUSEPT_SESSION_KILLPRIV;
+	wish->readdir = known.flags & FUSEPT_SESSION_READDIR;
 	wish->max_stack_depth = known.max_stack_depth;
 	wish->max_level = known.max_level ? (enum fusept_level)known.max_level : FUSEPT_LEVEL_OPS;
 	return 0;
@@ -106,6 +107,7 @@ int fusept_session_new(struct fuse_session *se, const struct fusept_session_opti
 	if (!session)
 		return -ENOMEM;
 	session->se = se;
+	session->readdir = init.wish.readdir;
 	ret = fusept_negotiate(se, &init);
 	if (ret == 0) {
 		fusept_session_probe(session, &init);

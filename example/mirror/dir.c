@@ -114,6 +114,7 @@ struct listing {
 	char *buf;
 	size_t size, used;
 	gboolean plus;
+	int passthrough; /* entries may have backings */
 	GPtrArray *nodes; /* looked up by entries of the reply */
 };
 
@@ -126,17 +127,17 @@ static void entry_plain(const struct dirent *de, struct fuse_entry_param *e)
 }
 
 /*
- * READDIRPLUS looks its entries up. Its replies can't name a backing, so where
- * inodes are to be bound it gives names only, and each file is bound at its
- * LOOKUP. "." and ".." are not looked up. NULL: @e stays as it is.
+ * READDIRPLUS looks its entries up. Without passthrough they can't name a backing,
+ * so where inodes are to be bound it gives names only, and each file is bound at
+ * its LOOKUP. "." and ".." are not looked up. NULL: @e stays as it is.
  */
 static struct node *entry_plus(struct listing *list, const struct dirent *de,
 			       struct fuse_entry_param *e)
 {
 	struct entry entry;
 
-	if (!list->plus || pass_entries(list->m) || !strcmp(de->d_name, ".") ||
-	    !strcmp(de->d_name, ".."))
+	if (!list->plus || (pass_entries(list->m) && !list->passthrough) ||
+	    !strcmp(de->d_name, ".") || !strcmp(de->d_name, ".."))
 		return NULL;
 	if (entry_from_name(list->m, dirfd(list->dir->stream), de->d_name, &entry))
 		return NULL;
@@ -146,10 +147,12 @@ static struct node *entry_plus(struct listing *list, const struct dirent *de,
 
 /* The size of an entry, which is written if it fits into @left bytes at @at. */
 static size_t entry_put(struct listing *list, const struct dirent *de,
-			const struct fuse_entry_param *e, char *at, size_t left)
+			const struct fuse_entry_param *e, struct fusept_backing *backing,
+			char *at, size_t left)
 {
 	if (list->plus)
-		return fuse_add_direntry_plus(list->req, at, left, de->d_name, e, de->d_off);
+		return fusept_add_direntry_plus(list->req, list->passthrough, at, left, de->d_name,
+						e, backing, de->d_off);
 	return fuse_add_direntry(list->req, at, left, de->d_name, &e->attr, de->d_off);
 }
 
@@ -161,10 +164,11 @@ static gboolean listing_add(struct listing *list, const struct dirent *de)
 	struct node *node;
 
 	entry_plain(de, &e);
-	if (entry_put(list, de, &e, NULL, 0) > left)
+	if (entry_put(list, de, &e, NULL, NULL, 0) > left)
 		return FALSE;
 	node = entry_plus(list, de, &e);
-	list->used += entry_put(list, de, &e, list->buf + list->used, left);
+	list->used += entry_put(list, de, &e, node ? pass_entry(list->m, node) : NULL,
+				list->buf + list->used, left);
 	if (node) {
 		g_ptr_array_add(list->nodes, node);
 		node_put(list->m->nodes, node);
@@ -215,7 +219,7 @@ static void listing_reply(struct listing *list, off_t off)
 }
 
 static void read_entries(fuse_req_t req, struct mirror *m, fuse_ino_t ino, size_t size, off_t off,
-			 struct fuse_file_info *fi, gboolean plus)
+			 struct fuse_file_info *fi, gboolean plus, int passthrough)
 {
 	g_autoptr(GPtrArray) nodes = g_ptr_array_new();
 	g_autofree char *buf = g_try_malloc(size);
@@ -225,6 +229,7 @@ static void read_entries(fuse_req_t req, struct mirror *m, fuse_ino_t ino, size_
 		.buf = buf,
 		.size = size,
 		.plus = plus,
+		.passthrough = passthrough,
 		.nodes = nodes,
 	};
 	int err = buf ? dir_of(m, ino, fi, &list.dir) : -ENOMEM;
@@ -242,13 +247,14 @@ void mirror_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 {
 	struct mirror *m = request_begin(req, FUSEPT_READDIR);
 
-	read_entries(req, m, ino, size, off, fi, FALSE);
+	read_entries(req, m, ino, size, off, fi, FALSE, 0);
 }
 
 void mirror_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 			struct fuse_file_info *fi)
 {
 	struct mirror *m = request_begin(req, FUSEPT_READDIRPLUS);
+	int passthrough = fusept_readdir_passthrough(&size);
 
-	read_entries(req, m, ino, size, off, fi, TRUE);
+	read_entries(req, m, ino, size, off, fi, TRUE, passthrough);
 }

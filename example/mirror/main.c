@@ -126,12 +126,24 @@ static int loop_threads(struct mirror *m)
 	return result;
 }
 
+/*
+ * libfuse's own loops, unless directories are listed by us and files come along, which
+ * they can't.
+ */
+static int loop(struct mirror *m)
+{
+	if (pass_entries(m) && !pass_lists(m) && !m->opt.clone_fd)
+		return fusept_session_loop(m->session,
+					   m->opt.singlethread ? 1 : m->opt.max_threads);
+	return m->opt.singlethread ? fuse_session_loop(m->se) : loop_threads(m);
+}
+
 /* Asks the kernel for passthrough, if there is anything to pass. */
 static int begin_passing(struct mirror *m)
 {
 	struct fusept_session_options options = {
 		.size = sizeof(options),
-		.flags = m->opt.killpriv ? FUSEPT_SESSION_KILLPRIV : 0,
+		.flags = (m->opt.killpriv ? FUSEPT_SESSION_KILLPRIV : 0) | FUSEPT_SESSION_READDIR,
 		.max_stack_depth = m->opt.max_stack_depth,
 		.max_level = m->opt.io_only ? FUSEPT_LEVEL_IO : 0,
 	};
@@ -156,7 +168,7 @@ static int serve(struct mirror *m)
 
 	if (!result) {
 		reporter = reporter_start(m);
-		result = m->opt.singlethread ? fuse_session_loop(m->se) : loop_threads(m);
+		result = loop(m);
 	}
 	reporter_stop(reporter);
 	mirror_report(m);

@@ -65,6 +65,7 @@ struct fusept_backing *pass_open(struct mirror *m, struct node *node, int fd);
 void pass_release(struct mirror *m, struct node *node);
 gboolean pass_has(struct mirror *m, struct node *node, int opcode);
 gboolean pass_entries(const struct mirror *m);
+gboolean pass_lists(const struct mirror *m);
 void pass_begin(struct mirror *m);
 void pass_describe(struct mirror *m, struct stats_about *about);
 void pass_forget(struct node *node);

@@ -194,6 +194,12 @@ static uint64_t ops_in_force(const struct mirror *m)
 	return FUSEPT_OPS_NONE;
 }
 
+/* Does the kernel list directories by itself? */
+gboolean pass_lists(const struct mirror *m)
+{
+	return (ops_in_force(m) & FUSEPT_OP(FUSEPT_READDIR)) != 0;
+}
+
 void pass_describe(struct mirror *m, struct stats_about *about)
 {
 	about->level = level_name(m);

@@ -212,8 +212,13 @@ void daemon_mount_with(struct daemon *d, const struct fuse_lowlevel_ops *ops)
 static void *run_loop(void *arg)
 {
 	struct daemon *d = arg;
-	struct fuse_loop_config *config = fuse_loop_cfg_create();
+	struct fuse_loop_config *config;
 
+	if (d->threads) {
+		d->loop_result = fusept_session_loop(d->session, d->threads);
+		return NULL;
+	}
+	config = fuse_loop_cfg_create();
 	fuse_loop_cfg_set_clone_fd(config, 1);
 	fuse_session_loop_mt(d->se, config);
 	fuse_loop_cfg_destroy(config);
@@ -225,6 +230,12 @@ void daemon_start(struct daemon *d, const struct fusept_session_options *options
 	daemon_prepare();
 	daemon_mount(d);
 	CHECK_EQ(fusept_session_new(d->se, options, &d->session), 0);
+}
+
+void daemon_serve_by(struct daemon *d, unsigned int threads)
+{
+	d->threads = threads;
+	daemon_serve(d);
 }
 
 void daemon_serve(struct daemon *d)

@@ -28,6 +28,8 @@ struct daemon {
 	atomic_int reads, writes, getxattrs;
 	pthread_t loop;
 	bool serving;
+	unsigned int threads; /* of our loop; 0: by libfuse's */
+	int loop_result;      /* of our loop, when it is over */
 };
 
 /* Skip the test without root or /dev/fuse; else get a mount namespace for it. */
@@ -38,6 +40,8 @@ void daemon_mount_with(struct daemon *d, const struct fuse_lowlevel_ops *ops);
 /* All of the above and fusept_session_new(). */
 void daemon_start(struct daemon *d, const struct fusept_session_options *options);
 void daemon_serve(struct daemon *d);
+/* The same by fusept_session_loop() with so many threads. */
+void daemon_serve_by(struct daemon *d, unsigned int threads);
 void daemon_unmount(struct daemon *d);
 void daemon_finish(struct daemon *d);
 

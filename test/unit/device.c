@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,6 +75,60 @@ static void use_file(struct daemon *d, const char *path)
 	CHECK_BYTES(map + 12345, below, sizeof(below));
 	munmap(map, SIZE);
 	close(fd);
+}
+
+/* One thread or some: they serve, and end with the mount. */
+TEST(our_loop_ends_with_the_mount)
+{
+	const unsigned int threads[] = {1, 2, 7};
+	struct daemon d;
+
+	daemon_prepare();
+	for (size_t i = 0; i < sizeof(threads) / sizeof(threads[0]); i++) {
+		daemon_mount(&d);
+		CHECK_EQ(fusept_session_new(d.se, NULL, &d.session), 0);
+		d.loop_result = 1;
+		daemon_serve_by(&d, threads[i]);
+		use_file(&d, SERVED);
+		daemon_finish(&d);
+		CHECK_EQ(d.loop_result, 0);
+	}
+}
+
+/* Asks until it is told to end the loop, by a signal that may come at any time. */
+static void *ask_and_kill(void *arg)
+{
+	struct stat st;
+
+	CHECK_SYS(stat(SERVED, &st));
+	CHECK_SYS(kill(getpid(), *(int *)arg));
+	return NULL;
+}
+
+TEST(our_loop_ends_by_signals)
+{
+	const unsigned int threads[] = {1, 5};
+	int signals[] = {SIGINT, SIGHUP}; /* SIGTERM is the harness' own */
+	struct daemon d;
+
+	daemon_prepare();
+	for (int i = 0; i < 4; i++) {
+		sigset_t set, old;
+		pthread_t asking;
+
+		daemon_mount(&d);
+		CHECK_EQ(fusept_session_new(d.se, NULL, &d.session), 0);
+		CHECK_EQ(fuse_set_signal_handlers(d.se), 0);
+		/* it is not the one to be interrupted */
+		sigfillset(&set);
+		pthread_sigmask(SIG_BLOCK, &set, &old);
+		CHECK_EQ(pthread_create(&asking, NULL, ask_and_kill, &signals[i % 2]), 0);
+		pthread_sigmask(SIG_SETMASK, &old, NULL);
+		CHECK_EQ(fusept_session_loop(d.session, threads[i / 2]), 0);
+		CHECK_EQ(pthread_join(asking, NULL), 0);
+		fuse_remove_signal_handlers(d.se);
+		daemon_finish(&d);
+	}
 }
 
 TEST(level_is_what_the_kernel_offers)

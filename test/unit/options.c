@@ -76,7 +76,9 @@ TEST(options_out_of_range)
 	CHECK_EQ(try_options(&options), 0);
 	options.flags = FUSEPT_SESSION_KILLPRIV;
 	CHECK_EQ(try_options(&options), 0);
-	options.flags = FUSEPT_SESSION_KILLPRIV << 1;
+	options.flags = FUSEPT_SESSION_KILLPRIV | FUSEPT_SESSION_READDIR;
+	CHECK_EQ(try_options(&options), 0);
+	options.flags = FUSEPT_SESSION_READDIR << 1;
 	CHECK_EQ(try_options(&options), -EINVAL);
 	options = good;
 	options.max_stack_depth = 3;

@@ -3,6 +3,8 @@
  * The library on a kernel with the patches of this project: what binds, what is
  * refused and why, and that the daemon is not asked.  Other kernels skip it.
  */
+#include <dirent.h> /* has a type DIR, and daemon.h a folder */
+
 #include "daemon.h"
 #include "harness.h"
 
@@ -30,7 +32,7 @@ static struct node {
 enum { A_FILE, A_DIR, A_LINK, A_PIPE, ANOTHER };
 #define INO(node) ((node) + 2u)
 
-static atomic_int root_getattrs, getattrs, opens, releases, forgets;
+static atomic_int lookups, root_getattrs, getattrs, opens, releases, forgets;
 static bool give_away; /* entries have no node id */
 
 static void on_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
@@ -38,6 +40,7 @@ static void on_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	struct fuse_entry_param e = {.entry_timeout = 3600};
 
 	(void)parent;
+	atomic_fetch_add(&lookups, 1);
 	for (size_t i = 0; i < COUNT; i++) {
 		if (strcmp(name, nodes[i].name) != 0)
 			continue;
@@ -95,7 +98,30 @@ static void on_forget(fuse_req_t req, fuse_ino_t ino, uint64_t nlookup)
 	fuse_reply_none(req);
 }
 
+/* All names at once; each has a node of its own, or is given away. */
+static void on_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+			   struct fuse_file_info *fi)
+{
+	const int passthrough = fusept_readdir_passthrough(&size);
+	char buf[4096];
+	size_t used = 0;
+
+	(void)ino;
+	(void)fi;
+	CHECK(size <= sizeof(buf));
+	for (size_t i = (size_t)off; i < COUNT; i++) {
+		struct fuse_entry_param e = {.ino = give_away ? 0 : INO(i), .entry_timeout = 3600};
+
+		fstat(nodes[i].fd, &e.attr);
+		used += fusept_add_direntry_plus(req, passthrough, buf + used, size - used,
+						 nodes[i].name, &e, nodes[i].backing,
+						 (off_t)i + 1);
+	}
+	fuse_reply_buf(req, buf, used);
+}
+
 static const struct fuse_lowlevel_ops ops = {
+	.readdirplus = on_readdirplus,
 	.lookup = on_lookup,
 	.forget = on_forget,
 	.getattr = on_getattr,
@@ -104,11 +130,13 @@ static const struct fuse_lowlevel_ops ops = {
 	.release = on_release,
 };
 
-static void start(struct daemon *d)
+static void start_with(struct daemon *d, uint32_t flags)
 {
+	const struct fusept_session_options options = {.size = sizeof(options), .flags = flags};
+
 	daemon_prepare();
 	daemon_mount_with(d, &ops);
-	CHECK_EQ(fusept_session_new(d->se, NULL, &d->session), 0);
+	CHECK_EQ(fusept_session_new(d->se, &options, &d->session), 0);
 	if (fusept_session_level(d->session) != FUSEPT_LEVEL_OPS)
 		test_skip("this kernel passes no operations through");
 	CHECK_SYS(mkdir(BASE "/dir", 0751));
@@ -120,6 +148,11 @@ static void start(struct daemon *d)
 
 		CHECK_SYS(nodes[i].fd = open(nodes[i].below, how | O_CLOEXEC));
 	}
+}
+
+static void start(struct daemon *d)
+{
+	start_with(d, 0);
 }
 
 static void finish(struct daemon *d)
@@ -192,6 +225,65 @@ TEST(what_is_given_away_needs_no_node)
 	CHECK_EQ(errno, ENOENT);
 	finish(&d);
 	CHECK_EQ(getattrs + opens + releases + forgets, 0);
+}
+
+/* How many names DIR has */
+static size_t list(void)
+{
+	void *dir = opendir(DIR);
+	size_t names = 0;
+
+	CHECK(dir);
+	while (readdir(dir))
+		names++;
+	closedir(dir);
+	return names;
+}
+
+static void listed_files_are_known(bool give, uint64_t mask)
+{
+	struct daemon d;
+
+	start_with(&d, FUSEPT_SESSION_READDIR);
+	for (int i = 0; i < (int)COUNT; i++)
+		give_backing(&d, i, mask);
+	give_away = give;
+	daemon_serve_by(&d, 3);
+	CHECK_EQ(list(), COUNT);
+	check_same_stat(DIR "/file", nodes[A_FILE].fd);
+	check_same_stat(DIR "/dir", nodes[A_DIR].fd);
+	check_same_stat(DIR "/link", nodes[A_LINK].fd);
+	CHECK_SYS(chmod(BASE "/dir", 0700)); /* seen at once */
+	check_same_stat(DIR "/dir", nodes[A_DIR].fd);
+	CHECK_SYS(close(open(DIR "/file", O_RDONLY | O_CLOEXEC)));
+	CHECK_EQ(lookups + getattrs + opens, 0);
+	finish(&d);
+}
+
+TEST(entries_of_a_directory_bind)
+{
+	listed_files_are_known(false, FUSEPT_OPS_ALL);
+	CHECK(forgets > 0);
+}
+
+TEST(entries_of_a_directory_are_given_away)
+{
+	listed_files_are_known(true, FUSEPT_OPS_SUBTREE);
+	CHECK_EQ(forgets, 0);
+}
+
+/* libfuse does not know the request, and the kernel asks it another one. */
+TEST(loops_of_libfuse_list_directories_as_ever)
+{
+	struct daemon d;
+
+	start_with(&d, FUSEPT_SESSION_READDIR);
+	daemon_serve(&d);
+	CHECK_EQ(list(), COUNT);
+	check_same_stat(DIR "/file", nodes[A_FILE].fd);
+	CHECK_EQ(lookups, 0);
+	CHECK(getattrs > 0);
+	finish(&d);
 }
 
 TEST(root_binds_before_the_loop_begins)
