@@ -388,15 +388,19 @@ FUSEPT_API int fusept_session_reason(const struct fusept_session *session);
  * Serve requests until the file system is unmounted or fuse_session_exit() is called.
  *
  * For FUSEPT_SESSION_READDIR; without that flag the loops of libfuse do as well, and only
- * they have clone_fd and threads that come and go.  SIGTERM, SIGINT, SIGHUP and
- * SIGQUIT are handled in the calling thread, so fuse_set_signal_handlers() works.
+ * they have clone_fd and threads that come and go.
+ *
+ * Threads of the loop's own serve, the calling thread waits.  SIGTERM, SIGINT, SIGHUP and
+ * SIGQUIT are handled in it at once, so fuse_set_signal_handlers() works; block them in
+ * the daemon's other threads.  fuse_session_exit() is seen at once if a signal's
+ * handler calls it in this thread or a request's handler does, else with the next
+ * request.  The loop can't be cancelled.  It holds one descriptor while it runs.
  *
  * @param session of a mounted file system
- * @param threads that serve; 0 or 1: the calling thread alone.  If only some can be
- *        started, these serve.
+ * @param threads that serve; 0 means 1.  If only some can be started, these serve.
  * @return 0 when it is over, also by a signal, or
  *         -EAGAIN, -ENOMEM  no thread could be started
- *         -EMFILE, -ENFILE  too many open files (more than one thread takes a descriptor)
+ *         -EMFILE, -ENFILE  too many open files
  *         or what reading the device gave
  *
  * Since: 0.1
@@ -651,9 +655,11 @@ FUSEPT_API int fusept_readdir_passthrough(size_t *size);
 /**
  * Add an entry to a reply to readdirplus, and bind a backing to its inode.
  *
- * As fuse_add_direntry_plus(), and so without passthrough.  An entry counts one lookup,
- * unless e->ino is 0.  An entry without a node id is a name only, or a file that is
- * given away, see fusept_reply_entry(); give no backing with "." and "..".
+ * As fuse_add_direntry_plus(), and so without passthrough.  An entry that was added
+ * counts one lookup when the reply is taken, unless e->ino is 0 or it is "." or "..",
+ * whose backing is not used either.  An entry without a node id is a name only, or a
+ * file that is given away, see fusept_reply_entry().  The kernel looks for a backing when
+ * the reply is written: do not close it before.
  *
  * A backing that the kernel can't use is no error of the caller's: the name is listed,
  * its lookup comes back by FORGET, and the file is looked up when it is used.

@@ -36,7 +36,7 @@ static void translate(struct fuse_buf *buf)
 
 void fusept_session_process_buf(struct fusept_session *session, struct fuse_buf *buf)
 {
-	if (session->readdir)
+	if (session->readdir && session->level == FUSEPT_LEVEL_OPS)
 		translate(buf);
 	fuse_session_process_buf(session->se, buf);
 }
@@ -61,18 +61,15 @@ static void free_mem(void *buf)
 	free(((struct fuse_buf *)buf)->mem);
 }
 
-/*
- * Handle requests until the session is over.  Cancellation is off but, if the state
- * waiting allows it, while none is there.
- */
-static int serve(struct fusept_session *session, int waiting)
+/* Handle requests until the session is over; canceled only while there is none. */
+static int serve(struct fusept_session *session)
 {
 	struct fuse_buf buf = {0};
 	int ret = 1, off;
 
 	pthread_cleanup_push(free_mem, &buf);
 	while ((ret > 0 || ret == -EINTR) && !fuse_session_exited(session->se)) {
-		pthread_setcancelstate(waiting, &off);
+		pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &off);
 		ret = fuse_session_receive_buf(session->se, &buf);
 		pthread_setcancelstate(off, NULL);
 		if (ret > 0)
@@ -88,7 +85,7 @@ static void *work(void *arg)
 	int state, err;
 
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
-	err = serve(pool->session, PTHREAD_CANCEL_ENABLE);
+	err = serve(pool->session);
 	if (err < 0)
 		atomic_store(&pool->error, err);
 	fuse_session_exit(pool->session->se);
@@ -125,10 +122,6 @@ static int run_threads(struct pool *pool, pthread_t *thread, unsigned int thread
 	return running > 0 ? atomic_load(&pool->error) : -err;
 }
 
-/*
- * Signals that end a daemon come to the calling thread, and only while it waits, so that
- * none is missed between a look at the session and the wait.
- */
 static int serve_by_threads(struct fusept_session *session, unsigned int threads)
 {
 	struct pool pool = {.session = session};
@@ -157,20 +150,17 @@ static int serve_by_threads(struct fusept_session *session, unsigned int threads
 	return err;
 }
 
-static int serve_alone(struct fusept_session *session)
+/*
+ * The calling thread only waits, also for one that serves: signals come to it, and only
+ * while it waits, so that none is missed between a look at the session and the wait.
+ */
+int fusept_session_loop(struct fusept_session *session, unsigned int threads)
 {
 	int state, err;
 
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
-	err = serve(session, state);
+	err = serve_by_threads(session, threads ? threads : 1);
 	pthread_setcancelstate(state, NULL);
-	return err;
-}
-
-int fusept_session_loop(struct fusept_session *session, unsigned int threads)
-{
-	int err = threads > 1 ? serve_by_threads(session, threads) : serve_alone(session);
-
 	fuse_session_reset(session->se);
 	return err;
 }

@@ -12,7 +12,7 @@ Installs what is missing of these sets of Debian packages; every ./run command
 does it by itself for the sets that it needs. Debian 12 and 13.
 
   kernel   source of Linux 6.12, compiler, what its build asks for
-  vm       QEMU, mkfs.ext4
+  vm       QEMU, mkfs.ext4 and mkfs.xfs
   lib      libfuse 3, GLib, meson
   test     clang, sanitizers, what the suites call
   demo     the programs that work in the tree
@@ -23,7 +23,7 @@ END
 packages_of() {
 	case $1 in
 	kernel) echo linux-source-6.12 gcc make flex bison bc libelf-dev libc6-dev git xz-utils ccache perl ;;
-	vm) echo qemu-system-x86 e2fsprogs iproute2 mount util-linux coreutils ;;
+	vm) echo qemu-system-x86 e2fsprogs xfsprogs iproute2 mount util-linux coreutils ;;
 	lib) echo gcc libc6-dev pkgconf meson ninja-build libfuse3-dev fuse3 libglib2.0-dev ccache ;;
 	test) echo clang g++ attr acl libcap2-bin fuse3 strace binutils jq mandoc shellcheck util-linux ;;
 	demo) echo gcc libc6-dev libelf-dev make git jq tar grep findutils coreutils procps diffutils sqlite3 ;;

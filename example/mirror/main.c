@@ -132,10 +132,14 @@ static int loop_threads(struct mirror *m)
  */
 static int loop(struct mirror *m)
 {
-	if (pass_entries(m) && !pass_lists(m) && !m->opt.clone_fd)
-		return fusept_session_loop(m->session,
-					   m->opt.singlethread ? 1 : m->opt.max_threads);
-	return m->opt.singlethread ? fuse_session_loop(m->se) : loop_threads(m);
+	int err;
+
+	if (!pass_entries(m) || pass_lists(m) || m->opt.clone_fd)
+		return m->opt.singlethread ? fuse_session_loop(m->se) : loop_threads(m);
+	err = fusept_session_loop(m->session, m->opt.singlethread ? 1 : m->opt.max_threads);
+	if (err)
+		mirror_complain(m, "requests can't be served: %s", strerror(-err));
+	return err;
 }
 
 /* Asks the kernel for passthrough, if there is anything to pass. */

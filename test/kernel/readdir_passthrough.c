@@ -283,22 +283,52 @@ LISTING(refused)
 	CHECK_EQ(raw_backing_close(r->fd, plain), 0);
 }
 
-/* The daemon has answered ".." and "." as if they were names */
+/* The daemon answers "." and ".." as if they were names, with files that are none */
 static int dots_have_files(struct raw_req *q, int err)
 {
-	struct fuse_direntpassthrough *e = find_entry(q, ".");
+	static const char *const dots[] = { ".", ".." };
 
-	if (!err && e)
-		e->passthrough_out.backing_id =
-			raw_node_get(q->r, FUSE_ROOT_ID)->backing_id;
+	for (int i = 0; i < 2 && !err; i++) {
+		struct fuse_direntpassthrough *e = find_entry(q, dots[i]);
+
+		if (!e)
+			continue;
+		e->entry_out.nodeid = (uint64_t)q->r->u[0];
+		e->passthrough_out.backing_id = (int32_t)q->r->u[1];
+	}
 	return err;
 }
 
+/* They count no lookup, so none is given back: the frame would miss it */
 LISTING(dots)
 {
+	same_stat(M(r, "good"), S(r, "good"));
 	r->after[FUSE_READDIR_PASSTHROUGH] = dots_have_files;
+	atomic_store(&r->u[0], (int64_t)raw_nodeid(r, raw_node_find(r, "good")));
+	atomic_store(&r->u[1], raw_node_find(r, "good")->backing_id);
 	CHECK_EQ(list(M(r, ""), "."), 1);
+	atomic_store(&r->u[1], 12345);
+	CHECK_EQ(list(M(r, ""), ".."), 1);
 	same_stat(M(r, "."), S(r, "."));
+	raw_reset(r);
+	CHECK_EQ(list(M(r, ""), "good"), 1);
+	CHECK_EQ(raw_count(r, FUSE_FORGET) + raw_count(r, FUSE_BATCH_FORGET), 0);
+}
+
+/* The root as the file of a name: it is in one place only */
+LISTING(root_given_away)
+{
+	int id = raw_backing_path(r, ".", r->every);
+
+	CHECK(id > 0);
+	change(r, ID, id);
+	atomic_store(&r->u[NO_NODE], 1);
+	atomic_store(&r->u[MODE], S_IFDIR | 0755);
+	CHECK_EQ(list(M(r, ""), "good"), 1);
+	raw_reset(r);
+	same_stat(M(r, "good"), S(r, "good"));
+	CHECK_EQ(raw_count(r, FUSE_LOOKUP), 1);
+	CHECK_EQ(raw_backing_close(r->fd, id), 0);
 }
 
 static void give_away(struct raw *r)

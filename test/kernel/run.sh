@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Runs the raw protocol tests in the guest and prints TAP: those that depend on the
-# file system below on a tmpfs and on the ext4 of /scratch, the others on one of them.
+# file system below on a tmpfs and on the ext4 of /scratch, the others on one of them, and
+# those of blocks that files share on an XFS, too.
 # usage: run.sh BUILD_DIR [matrix | CASE...]      matrix: the cases with other masks, which
 # take as long as all the others and have a suite of their own
 
@@ -11,7 +12,8 @@ program=$(realpath "${1:?usage: run.sh BUILD_DIR [CASE...]}")/test/kernel/fusept
 shift
 groups=(abort attr control counters create_reply daemon dir fault fdinfo fresh held hostile io ioctl_bind
 	ioctl_mask ioctl_open killpriv late lock lock_served lookup_reply make map mixed mounts names negotiate
-	open perm readdir_passthrough splice stack stress trace unnamed xattr)
+	open perm readdir_passthrough reflink splice stack stress trace unnamed xattr)
+xfs=(reflink)
 ext4=(attr control dir fault fresh held io killpriv late lock map mixed names open perm splice stress subtree xattr)
 
 # Errors on demand: of any allocation, and without a word in the log.
@@ -27,11 +29,13 @@ done
 tmpfs=$(mktemp -d)
 mount -t tmpfs -o mode=755 ktest "$tmpfs"
 if [[ $* == matrix ]]; then
+	xfs=()
 	groups=(matrix.complete 'matrix.only_*')
 	ext4=('matrix.all_but_*')
 elif (($#)); then
 	groups=("$@")
 	ext4=("$@")
+	[[ $* == *reflink* ]] || xfs=()
 fi
 # A new group is in one of the lists, or nobody would miss its cases.
 if (($# == 0)); then
@@ -43,7 +47,9 @@ if (($# == 0)); then
 	fi
 fi
 count=$("$program" --list "${groups[@]}" | wc -l)
-total=$((count + $("$program" --list "${ext4[@]}" | wc -l)))
+second=$((count + $("$program" --list "${ext4[@]}" | wc -l)))
+total=$second
+((${#xfs[@]} == 0)) || total=$((second + $("$program" --list "${xfs[@]}" | wc -l)))
 
 # lane FOLDER FIRST CASE...: the cases in FOLDER, counted from FIRST on
 lane() {
@@ -56,12 +62,24 @@ lane() {
 # Both at once, and one stream of TAP out of the two: the second counts on.
 status=0
 lane /scratch $((count + 1)) "${ext4[@]}" >"$tmpfs/ext4" 2>&1 &
-second=$!
+other=$!
 echo "# on tmpfs"
 lane "$tmpfs" 1 "${groups[@]}" || status=1
-wait "$second" || status=1
+wait "$other" || status=1
 echo "# on ext4"
 cat "$tmpfs/ext4"
+
+# What only some file systems can do, on a small one of them.
+if ((${#xfs[@]})); then
+	echo "# on xfs"
+	truncate -s 320M /scratch/xfs.image
+	mkfs.xfs -q /scratch/xfs.image
+	mkdir /scratch/xfs
+	mount -o loop /scratch/xfs.image /scratch/xfs
+	lane /scratch/xfs $((second + 1)) "${xfs[@]}" || status=1
+	umount /scratch/xfs
+	rm -r /scratch/xfs /scratch/xfs.image
+fi
 echo "1..$total"
 umount "$tmpfs"
 rmdir "$tmpfs"

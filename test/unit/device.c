@@ -77,7 +77,7 @@ static void use_file(struct daemon *d, const char *path)
 	close(fd);
 }
 
-/* One thread or some: they serve, and end with the mount. */
+/* One thread or some serve, and end with the mount. */
 TEST(our_loop_ends_with_the_mount)
 {
 	const unsigned int threads[] = {1, 2, 7};

@@ -33,8 +33,8 @@ churn() {
 }
 
 look() {
-	find . -printf '%P %y %s %m %l\n' | LC_ALL=C sort
-	find . -type f -print0 | LC_ALL=C sort -z | xargs -0 cat | sha256sum
+	find many few -printf "%p %y %s %m %l\n" | LC_ALL=C sort
+	find many few -type f -print0 | LC_ALL=C sort -z | xargs -0 cat | sha256sum
 }
 
 ops=$LEVEL
