@@ -6,9 +6,11 @@
  */
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "diff.h"
@@ -188,6 +190,26 @@ static void clone_over_suid(struct log *l)
 AS(root, NULL)
 AS(owner, &owner)
 AS(other, &other)
+
+/* That the comparisons above are not of errors alone */
+KTEST(reflink, shares, .opt.ops = RAW_ALL)
+{
+	int in = (int)CHECK_OK(open(M(r, "file"), O_RDONLY | O_CLOEXEC));
+	int out = (int)CHECK_OK(open(M(r, "good"), O_RDWR | O_CLOEXEC));
+	struct statfs fs;
+
+	CHECK_OK(statfs(S(r, ""), &fs));
+	raw_reset(r);
+	if (fs.f_type == XFS_SUPER_MAGIC)
+		CHECK_OK(ioctl(out, FICLONE, in));
+	else
+		CHECK_ERRNO(ioctl(out, FICLONE, in), EOPNOTSUPP);
+	expect_no_requests(r, r->supported);
+	CHECK_OK(ftruncate(out, 0));
+	CHECK_EQ(pwrite(out, "content of good file", 20, 0), 20);
+	close(in);
+	close(out);
+}
 
 /* Where the daemon has the data, nobody below can share it */
 KTEST(reflink, served, .opt.ops = ~OP(COPY_FILE_RANGE))
