@@ -110,20 +110,30 @@ SCRIPT(reflink, others, .needs = NEEDS)
 	close(add);
 }
 
+/* To one file; to be freed */
+static struct file_dedupe_range *dedupe_range(int out, uint64_t from, uint64_t to,
+					      uint64_t len)
+{
+	struct file_dedupe_range *d = calloc(1, sizeof(*d) + sizeof(d->info[0]));
+
+	CHECK(d);
+	d->src_offset = from;
+	d->src_length = len;
+	d->dest_count = 1;
+	d->info[0].dest_fd = out;
+	d->info[0].dest_offset = to;
+	return d;
+}
+
 static void note_dedupe(struct log *l, int in, int out, uint64_t from, uint64_t to,
 			uint64_t len)
 {
-	struct {
-		struct file_dedupe_range range;
-		struct file_dedupe_range_info info[1];
-	} d = {
-		.range = { .src_offset = from, .src_length = len, .dest_count = 1 },
-		.info[0] = { .dest_fd = out, .dest_offset = to },
-	};
+	struct file_dedupe_range *d = dedupe_range(out, from, to, len);
 
-	NOTE(ioctl(in, FIDEDUPERANGE, &d));
-	note(l, "deduped %llu status %d", (unsigned long long)d.info[0].bytes_deduped,
-	     d.info[0].status);
+	NOTE(ioctl(in, FIDEDUPERANGE, d));
+	note(l, "deduped %llu status %d", (unsigned long long)d->info[0].bytes_deduped,
+	     d->info[0].status);
+	free(d);
 }
 
 static void dedupe(struct log *l, int how)
@@ -227,16 +237,11 @@ KTEST(reflink, without_masks, .opt.init_drop = FUSE_PASSTHROUGH_MASK)
 {
 	int in = (int)CHECK_OK(open(M(r, "file"), O_RDONLY | O_CLOEXEC));
 	int out = (int)CHECK_OK(open(M(r, "good"), O_RDWR | O_CLOEXEC));
-	struct {
-		struct file_dedupe_range range;
-		struct file_dedupe_range_info info[1];
-	} d = {
-		.range = { .src_length = 10, .dest_count = 1 },
-		.info[0] = { .dest_fd = out },
-	};
+	struct file_dedupe_range *d = dedupe_range(out, 0, 0, 10);
 
 	CHECK_ERRNO(ioctl(out, FICLONE, in), EOPNOTSUPP);
-	CHECK_ERRNO(ioctl(in, FIDEDUPERANGE, &d), EOPNOTSUPP);
+	CHECK_ERRNO(ioctl(in, FIDEDUPERANGE, d), EOPNOTSUPP);
+	free(d);
 	close(in);
 	close(out);
 }
