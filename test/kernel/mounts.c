@@ -236,30 +236,44 @@ static void mount_swapped(const char *from, const char *to)
 	close(userns);
 }
 
-/* The daemon mirrors an idmapped mount */
-KTEST(mounts, idmapped_below)
+/* Who may do what, and whom things belong to: the same seen by view as it is there below */
+static void same_ids(struct raw *view, struct raw *server)
 {
-	static const struct raw_options opt = { .ops = RAW_ALL, .wide = true };
+	raw_reset(server);
+	diff_all(view, "perm.*", server->supported);
+	diff_all(view, "attr.chown", server->supported);
+	diff_all(view, "xattr.acl*", server->supported);
+	diff_all(view, "killpriv.*_as_owner", server->supported);
+	expect_no_requests(server, server->supported);
+}
+
+/* The daemon mirrors an idmapped mount */
+static void idmapped_below(struct raw *r, bool subtree)
+{
+	const struct raw_options opt = { .ops = RAW_ALL, .wide = true, .subtree = subtree };
 	char dir[PATH_MAX];
 	struct raw *second;
 
 	snprintf(dir, sizeof(dir), "%.3000s/swapped", r->dir);
 	mount_swapped(r->src, dir);
 	second = frame_second(r, dir, &opt);
-	raw_reset(second);
-	diff_all(second, "perm.*", second->supported);
-	diff_all(second, "attr.chown", second->supported);
-	diff_all(second, "xattr.acl*", second->supported);
-	diff_all(second, "killpriv.*_as_owner", second->supported);
-	expect_no_requests(second, second->supported);
+	same_ids(second, second);
 	frame_second_end(second);
 	frame_umount(dir);
 }
 
+KTEST(mounts, idmapped_below)
+{
+	idmapped_below(r, false);
+}
+
+KTEST(mounts, idmapped_below_subtree)
+{
+	idmapped_below(r, true);
+}
+
 /* The mirror itself is seen through an idmapped mount */
-KTEST(mounts, idmapped_above, .opt.ops = RAW_ALL, .opt.wide = true,
-      .opt.mount_options = "default_permissions",
-      .opt.init_add = FUSE_ALLOW_IDMAP | FUSE_POSIX_ACL)
+static void idmapped_above(struct raw *r)
 {
 	struct raw *view = raw_new(r->dir);
 
@@ -268,13 +282,23 @@ KTEST(mounts, idmapped_above, .opt.ops = RAW_ALL, .opt.wide = true,
 	snprintf(view->src, sizeof(view->src), "%.3000s/below", r->dir);
 	mount_swapped(r->mnt, view->mnt);
 	mount_swapped(r->src, view->src);
-	raw_reset(r);
-	diff_all(view, "perm.*", r->supported);
-	diff_all(view, "attr.chown", r->supported);
-	diff_all(view, "xattr.acl*", r->supported);
-	diff_all(view, "killpriv.*_as_owner", r->supported);
-	expect_no_requests(r, r->supported);
+	same_ids(view, r);
 	frame_umount(view->mnt);
 	frame_umount(view->src);
 	raw_free(view);
+}
+
+#define ABOVE(id, ...)							\
+	KTEST(mounts, id, .opt.ops = RAW_ALL, .opt.wide = true,		\
+	      .opt.mount_options = "default_permissions",		\
+	      .opt.init_add = FUSE_ALLOW_IDMAP | FUSE_POSIX_ACL, ##__VA_ARGS__)
+
+ABOVE(idmapped_above)
+{
+	idmapped_above(r);
+}
+
+ABOVE(idmapped_above_subtree, .opt.subtree = true)
+{
+	idmapped_above(r);
 }
