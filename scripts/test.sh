@@ -5,6 +5,8 @@
 . "$(dirname "$0")/lib.sh"
 
 all=(host clang asan stock series kernel matrix selftest library mirror rig)
+# what is run by name only, as it goes on for as long as one likes
+others=(storm)
 rootless=(host clang asan series)
 # Suites whose virtual machine waits more than it works, each with the one it runs
 # beside if both are asked for; its output comes in its turn.
@@ -30,7 +32,11 @@ Exit status 1 if anything failed. Installs what is missing.
   mirror    the example daemon on the patched kernel
   rig       ./run itself: its errors, its statuses, what the machine promises
 
-On the patched kernel (kernel, matrix, selftest, library, mirror) a skipped test counts
+And by name only:
+  storm     10 minutes of random calls by 8 processes on 4 processors, on the patched
+            kernel, with masks that change, and daemons that die
+
+On the patched kernel (kernel, matrix, selftest, library, mirror, storm) a skipped test counts
 as failed. Results come as TAP; the log of each suite is build/log/test-SUITE.log.
 END
 }
@@ -146,6 +152,7 @@ run_suite() {
 	matrix) guest matrix "test/kernel/run.sh matrix" --no-leaks ;;
 	library) guest library test/rig/library.sh --no-leaks ;;
 	mirror) guest mirror test/stock/run.sh --no-leaks ;;
+	storm) guest storm test/kernel/storm.sh --smp 4 ;;
 	esac
 }
 
@@ -193,7 +200,8 @@ main() {
 	! is_help "${1:-}" || { usage && exit; }
 	(($#)) || suites=("${all[@]}")
 	for suite in "${suites[@]}"; do
-		[[ " ${all[*]} " == *" $suite "* ]] || die "no suite named $suite" "one of ${all[*]}"
+		[[ " ${all[*]} ${others[*]} " == *" $suite "* ]] ||
+			die "no suite named $suite" "one of ${all[*]} ${others[*]}"
 	done
 	for suite in "${suites[@]}"; do
 		[[ " ${rootless[*]} " == *" $suite "* ]] || need_root "./run test $suite"

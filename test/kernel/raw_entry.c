@@ -196,27 +196,40 @@ int raw_link(struct raw_req *q)
 	return raw_entry(q, name);
 }
 
-/* fd: the new file, open; the node keeps it unless no RELEASE will tell its end */
-static int created(struct raw_req *q, int fd, int path_fd, const char *name)
+/*
+ * fd: the new file, open; the node keeps it unless no RELEASE will tell its end. Not
+ * looked up by its name, which may be another file's by now. It may be older than the
+ * kernel thinks, and a fifo: the kernel would not take that, nor give its lookup back.
+ */
+static int created(struct raw_req *q, int fd, const char *name)
 {
-	struct fuse_open_out open = { .open_flags = q->r->opt.open_flags };
-	int err = path_fd < 0 ? -errno : entry_fd(q, path_fd, name);
+	struct fuse_open_out reply = { .open_flags = q->r->opt.open_flags };
+	char path[64];
+	struct stat st;
+	int path_fd, err;
 
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+		close(fd);
+		return -EIO;
+	}
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	path_fd = open(path, O_PATH | O_CLOEXEC);
+	err = path_fd < 0 ? -errno : entry_fd(q, path_fd, name);
 	if (err) {
 		close(fd);
 		return err;
 	}
 	q->out_len = sizeof(struct fuse_entry_out);
 	if (!q->r->opt.open_attach && q->entry->backing_id > 0) {
-		open.open_flags |= FOPEN_PASSTHROUGH;
-		open.backing_id = q->entry->backing_id;
+		reply.open_flags |= FOPEN_PASSTHROUGH;
+		reply.backing_id = q->entry->backing_id;
 	}
 	if (q->entry->ops & OP(RELEASE))
 		close(fd);
 	else
-		open.fh = raw_fh(fd);
-	memcpy(q->out + q->out_len, &open, sizeof(open));
-	q->out_len += sizeof(open);
+		reply.fh = raw_fh(fd);
+	memcpy(q->out + q->out_len, &reply, sizeof(reply));
+	q->out_len += sizeof(reply);
 	return 0;
 }
 
@@ -232,8 +245,7 @@ int raw_create(struct raw_req *q)
 	err = unbecome(fd);
 	if (err)
 		return err;
-	return created(q, fd, openat(q->node->fd, name,
-				     O_PATH | O_NOFOLLOW | O_CLOEXEC), name);
+	return created(q, fd, name);
 }
 
 int raw_tmpfile(struct raw_req *q)
@@ -249,6 +261,5 @@ int raw_tmpfile(struct raw_req *q)
 	err = unbecome(fd);
 	if (err)
 		return err;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	return created(q, fd, open(path, O_PATH | O_CLOEXEC), "");
+	return created(q, fd, "");
 }

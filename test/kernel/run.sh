@@ -4,7 +4,7 @@
 # file system below on a tmpfs and on the ext4 of /scratch, the others on one of them, and
 # those of blocks that files share on an XFS, too.
 # usage: run.sh BUILD_DIR [matrix | CASE...]      matrix: the cases with other masks, which
-# take as long as all the others and have a suite of their own
+# take as long as all the others and have a suite of their own, as storms have
 
 set -euo pipefail
 
@@ -39,7 +39,7 @@ elif (($#)); then
 fi
 # A new group is in one of the lists, or nobody would miss its cases.
 if (($# == 0)); then
-	left=$("$program" --list "${groups[@]}" "${ext4[@]}" 'matrix.*' | sort -u |
+	left=$("$program" --list "${groups[@]}" "${ext4[@]}" 'matrix.*' 'storm.*' | sort -u |
 		comm -13 - <("$program" --list | sort))
 	if [[ -n $left ]]; then
 		echo "test/kernel/run.sh: in no lane, add the group: ${left//$'\n'/ }" >&2
