@@ -436,8 +436,7 @@ KTEST(storm, listed, .opt.ops = ~OP(READDIR), .opt.init_add = FUSE_DO_READDIRPLU
 	storm(r, true);
 }
 
-KTEST(storm, killed, .opt.ops = RAW_ALL, .opt.subtree = true, .opt.process = true,
-      .flags = KT_DEAD)
+static void killed(struct raw *r)
 {
 	pid_t pid[WORKERS];
 
@@ -448,16 +447,16 @@ KTEST(storm, killed, .opt.ops = RAW_ALL, .opt.subtree = true, .opt.process = tru
 	check_below(r);
 }
 
+KTEST(storm, killed, .opt.ops = RAW_ALL, .opt.subtree = true, .opt.process = true,
+      .flags = KT_DEAD)
+{
+	killed(r);
+}
+
 KTEST(storm, killed_while_asked, .opt.ops = ~OP(READDIR), .opt.process = true,
       .opt.init_add = FUSE_DO_READDIRPLUS, .flags = KT_DEAD)
 {
-	pid_t pid[WORKERS];
-
-	begin(r, pid);
-	rage(r, false);
-	raw_kill(r);
-	finish(r, pid);
-	check_below(r);
+	killed(r);
 }
 
 KTEST(storm, torn_away, .opt.ops = RAW_ALL, .opt.subtree = true, .flags = KT_UNMOUNTED)
