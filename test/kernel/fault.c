@@ -419,6 +419,39 @@ KTEST(fault, listing, .opt.ops = ~OP(READDIR), .opt.init_add = FUSE_DO_READDIRPL
 	CHECK(raw_count(r, FUSE_READDIR_PASSTHROUGH) > 0);
 }
 
+enum { HANDLES = 400 };
+
+/* One for each fault, and a descriptor of the mount */
+static struct handle *handles;
+static int handles_root;
+
+static int call_open_handle(struct raw *r, int n)
+{
+	int fd = open_by_handle_at(handles_root, (void *)&handles[n % HANDLES],
+				   O_PATH | O_CLOEXEC);
+
+	(void)r;
+	if (fd >= 0)
+		close(fd);
+	return fd;
+}
+
+/* Of folders, as those are joined to the tree, and are made for it from the top down */
+KTEST(fault, handles, .opt.ops = RAW_ALL, .opt.subtree = true)
+{
+	handles = calloc(HANDLES, sizeof(*handles));
+	CHECK(handles);
+	handles_root = (int)CHECK_OK(open(r->mnt, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	for (int i = 0; i < HANDLES; i++) {
+		CHECK_OK(mkdir(S(r, numbered("dir/sub/d", i)), 0755));
+		handles[i] = handle_of(M(r, numbered("dir/sub/d", i)));
+	}
+	frame_drop_names(r);
+	CALLS({ "open_by_handle_at", call_open_handle, NULL });
+	close(handles_root);
+	free(handles);
+}
+
 static int unname_all(struct raw_req *q, int err)
 {
 	const char *name = q->arg;

@@ -193,6 +193,22 @@ void tree_remove(const char *dir)
 	nftw(dir, remove_one, 32, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
 }
 
+int try_handle(int dir, const char *path, struct handle *h, int flags)
+{
+	int mount_id;
+
+	h->bytes = MAX_HANDLE_SZ;
+	return name_to_handle_at(dir, path, (void *)h, &mount_id, flags);
+}
+
+struct handle handle_of(const char *path)
+{
+	struct handle h = { 0 };
+
+	CHECK_OK(try_handle(AT_FDCWD, path, &h, 0));
+	return h;
+}
+
 int count_fds(void)
 {
 	DIR *d = opendir("/proc/self/fd");

@@ -3,6 +3,7 @@
 #ifndef TREE_H
 #define TREE_H
 
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
@@ -36,6 +37,16 @@ void same_all(const char *a, const char *b);	/* statx() of each file below */
 /* "user::rw-,user:1000:r--" as a POSIX ACL; an error of setxattr in errno */
 struct acl_entry { unsigned short tag, perm; unsigned int id; };
 int set_acl(const char *path, const char *name, const struct acl_entry *e, size_t n);
+
+/* A struct file_handle with room for any */
+struct handle {
+	unsigned int bytes;
+	int type;
+	unsigned char f_handle[MAX_HANDLE_SZ];
+};
+
+int try_handle(int dir, const char *path, struct handle *h, int flags);
+struct handle handle_of(const char *path);
 
 int count_fds(void);
 
