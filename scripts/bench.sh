@@ -61,18 +61,29 @@ parse() {
 check_only() {
 	local name
 	for name in ${only//,/ }; do
-		"$bench" --list | grep -qxF -- "$name" ||
-			die "no workload named $name" "one of: $("$bench" --list | tr '\n' ' ')"
+		workloads | grep -qxF -- "$name" ||
+			die "no workload named $name" "one of: $(workloads | tr '\n' ' ')"
 	done
 }
 
+workloads() {
+	"$bench" --list
+	"$bench" --list --parallel
+}
+
+# Is one of the workloads of "$bench" --list $1... to be measured?
+wanted() {
+	[[ -z $only ]] || grep -qxFf <(tr , '\n' <<<"$only") <("$bench" --list "$@")
+}
+
+# measure SMP OPTION...: in a machine with SMP processors
 measure() {
-	local options=(--runs "$runs") status=0
+	local options=(--runs "$runs" "${@:2}") status=0
 	[[ -z $quick ]] || options+=("$quick")
 	[[ -z $only ]] || options+=(--only "$only")
-	"$top/scripts/vm.sh" --icount --mem 3G --timeout 3600 -- \
+	"$top/scripts/vm.sh" --icount --smp "$1" --mem 3G --timeout 3600 -- \
 		"$top/test/bench/guest.sh" "$bench" "$mirror" "$out/tree$quick.tar" "${backings//,/ }" "${options[@]}" \
-		>"$out/rows" || status=$?
+		>>"$out/rows" || status=$?
 	((status == 0)) || say "bench: not everything could be run (status $status)"
 	return "$status"
 }
@@ -106,7 +117,12 @@ main() {
 	fi
 	check_only
 	make_archive "$out/tree$quick.tar" "${parts[@]}"
-	measure || status=1
+	: >"$out/rows"
+	! wanted || measure 1 || status=1
+	if wanted --parallel; then
+		say "bench: several processes at once, with 4 processors"
+		measure 4 --parallel || status=1
+	fi
 	report
 	exit "$status"
 }

@@ -17,10 +17,11 @@ a tmpfs; there is no network but loopback.
 
   --debug       the kernel with KASAN, lockdep, kmemleak and fault injection
   --no-leaks    with --debug: without kmemleak, twice as fast
-  --smp N       processors (default 2)
+  --smp N       processors (default 2; with --icount 1)
   --mem SIZE    memory (default 2G)
   --disk SIZE   size of /scratch (default 4G, sparse)
-  --icount      guest time counts instructions: same figures on any machine
+  --icount      guest time counts instructions, of all processors: same figures on any
+                machine
   --timeout SEC give up after SEC seconds (default 1800; a shell: never)
   --write DIR   this folder of the machine is writable, too (repeatable)
   --cwd DIR     run COMMAND there instead of in the current folder
@@ -32,7 +33,7 @@ did not come up or ended by itself. The log is in build/log/vm-*.log.
 END
 }
 
-kind=release smp=2 mem=2G disk=4G icount='' leaks=on timeout=1800 accel='' cwd=$PWD
+kind=release smp='' mem=2G disk=4G icount='' leaks=on timeout=1800 accel='' cwd=$PWD
 writable=("$build/out") command=()
 
 parse() {
@@ -54,11 +55,13 @@ parse() {
 		esac
 		shift
 	done
+	# with a clock that counts instructions processors run in turn
+	: "${smp:=$([[ -n $icount ]] && echo 1 || echo 2)}"
 	[[ $smp =~ ^[1-9][0-9]*$ ]] || die "--smp $smp" "a number of processors"
 	[[ $timeout =~ ^[1-9][0-9]*$ ]] || die "--timeout $timeout" "seconds"
 	[[ $mem =~ ^[1-9][0-9]*[MG]$ ]] || die "--mem $mem" "a size such as 2G"
 	[[ $disk =~ ^[1-9][0-9]*[MG]$ ]] || die "--disk $disk" "a size such as 4G"
-	[[ -z $icount ]] || smp=1 accel=tcg
+	[[ -z $icount ]] || accel=tcg
 }
 
 # Removes what runs that were killed have left, and all but the newest 200 logs.
@@ -136,7 +139,7 @@ qemu_command() {
 		-chardev "file,id=status,path=$run/status" -device virtserialport,chardev=status,nr=3)
 	case $1 in
 	kvm) qemu+=(-accel kvm) ;;
-	tcg) qemu+=(-accel "tcg,thread=$( ((smp > 1)) && echo multi || echo single)") ;;
+	tcg) qemu+=(-accel "tcg,thread=$( ((smp > 1)) && [[ -z $icount ]] && echo multi || echo single)") ;;
 	esac
 	[[ -z $icount ]] || qemu+=(-icount shift=0,sleep=off)
 	for dir in "${writable[@]}"; do

@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct workload;
+
 /* Where a workload works: the current folder, and what its setup opened in it. */
 struct place {
 	const char *scratch;	/* folder on another file system, for what programs write */
@@ -15,6 +17,7 @@ struct place {
 	char *buf;
 	size_t pos;		/* next offset of a sequential workload */
 	const char *const *argv;	/* of a program */
+	const struct workload *workload;
 	bool warm;		/* leave the kernel's caches alone */
 };
 
@@ -25,6 +28,7 @@ struct workload {
 	int (*call)(struct place *place);
 	void (*teardown)(struct place *place);
 	int (*prepare)(struct place *place);	/* before each run, and not measured */
+	unsigned int each;	/* calls that one call makes, if it is not one */
 };
 
 /* calls.c: system calls; the first entry costs nothing but the loop itself.  Ends with a NULL name. */
@@ -32,6 +36,9 @@ extern const struct workload bench_calls[];
 
 /* programs.c: whole programs in the folder "tree".  Ends with a NULL name. */
 extern const struct workload bench_programs[];
+
+/* parallel.c: several processes in one folder.  Ends with a NULL name. */
+extern const struct workload bench_parallel[];
 
 /* tree.c: names and sizes of the files the calls use, made in the current folder by tree_make(). */
 #define BENCH_FILE	"file"

@@ -28,6 +28,11 @@ jq -e -s 'all(.[]; .nanoseconds >= 0 and .daemon_requests == 0 and .runs == 3 an
 	fail "rows are not what they should be: $(cat rows)"
 [[ $(wc -l <progress) == "$(wc -l <rows)" ]] || fail "progress is not a line a workload"
 
+"$bench" --wall --quick --runs 2 --fs native --backing here --parallel >rows 2>progress
+diff <("$bench" --list --parallel) <(jq -r .workload rows) || fail "parallel workloads without a row"
+[[ $(jq -s 'map(select(.nanoseconds > 0)) | length' rows) == "$(wc -l <rows)" ]] || fail "parallel work takes no time"
+ls made-* >left 2>/dev/null && fail "parallel work has left $(<left)"
+
 # A workload that cannot run fails the program, and the others go on.
 rm file
 status=0

@@ -23,7 +23,7 @@ struct options {
 	const char *fs, *backing, *only, *scratch;
 	struct stats stats;
 	unsigned int runs, divisor;
-	bool wall, fetch;
+	bool wall, fetch, list, parallel;
 };
 
 struct result {
@@ -57,10 +57,11 @@ static int compare(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
-static uint64_t cost_per_call(uint64_t elapsed, unsigned int calls)
+static uint64_t cost_per_call(uint64_t elapsed, unsigned int calls, unsigned int each)
 {
 	uint64_t loop = loop_cost * calls / 1000;
 
+	calls *= each ? each : 1;
 	return elapsed > loop ? (elapsed - loop + calls / 2) / calls : 0;
 }
 
@@ -84,14 +85,14 @@ static int run_all(const struct workload *w, struct place *place, const struct o
 	if (ret)
 		return ret;
 	qsort(elapsed, o->runs, sizeof(elapsed[0]), compare);
-	result->cost = cost_per_call(elapsed[o->runs / 2], calls);
+	result->cost = cost_per_call(elapsed[o->runs / 2], calls, w->each);
 	result->requests = after - before;
 	return 0;
 }
 
 static int measure(const struct workload *w, const struct options *o, struct result *result)
 {
-	struct place place = { .scratch = o->scratch, .fd = -1, .warm = o->wall };
+	struct place place = { .workload = w, .scratch = o->scratch, .fd = -1, .warm = o->wall };
 	int ret = w->setup ? w->setup(&place) : 0;
 
 	if (!ret)
@@ -177,6 +178,8 @@ static int run(const struct options *o)
 		ret = measure_loop();
 	if (ret)
 		return ret;
+	if (o->parallel)
+		return report_table(bench_parallel, o);
 	calls = report_table(bench_calls + 1, o);
 	programs = o->scratch ? report_table(bench_programs, o) : 0;
 	return calls ? calls : programs;
@@ -185,10 +188,11 @@ static int run(const struct options *o)
 static void usage(FILE *to)
 {
 	fputs("Usage: fusept-bench --fs NAME --backing NAME [OPTION]...\n"
-	      "       fusept-bench --prepare | --list | --check-clock\n"
+	      "       fusept-bench --prepare | --list [--parallel] | --check-clock\n"
 	      "Measures file system calls in the current folder; prints a JSON object a line.\n\n"
 	      "  --prepare        make the files that the calls use, in the current folder\n"
 	      "  --list           print the names of the workloads\n"
+	      "  --parallel       those of several processes at once instead, for a machine with 4 processors\n"
 	      "  --check-clock    only find out whether the clock counts instructions\n"
 	      "  --fs NAME, --backing NAME   what the rows are to say\n"
 	      "  --scratch DIR    measure whole programs too; they run in ./tree and write to DIR\n"
@@ -200,15 +204,24 @@ static void usage(FILE *to)
 	      "  --wall           measure nanoseconds, whatever the clock is; leave caches alone\n", to);
 }
 
-static void list(void)
+static void list_table(const struct workload *table)
 {
-	for (const struct workload *w = bench_calls + 1; w->name; w++)
-		puts(w->name);
-	for (const struct workload *w = bench_programs; w->name; w++)
+	for (const struct workload *w = table; w->name; w++)
 		puts(w->name);
 }
 
-enum { PREPARE = 256, LIST, CHECK, FS, BACKING, SCRATCH, ONLY, RUNS, QUICK, STATS, DAEMON, FETCH, WALL, HELP };
+static int list(const struct options *o)
+{
+	if (o->parallel) {
+		list_table(bench_parallel);
+	} else {
+		list_table(bench_calls + 1);
+		list_table(bench_programs);
+	}
+	return EXIT_SUCCESS;
+}
+
+enum { PREPARE = 256, LIST, CHECK, FS, BACKING, SCRATCH, ONLY, RUNS, QUICK, STATS, DAEMON, FETCH, WALL, PARALLEL, HELP };
 
 static const struct option long_options[] = {
 	{ "prepare", no_argument, NULL, PREPARE },
@@ -224,6 +237,7 @@ static const struct option long_options[] = {
 	{ "daemon", required_argument, NULL, DAEMON },
 	{ "fetch", no_argument, NULL, FETCH },
 	{ "wall", no_argument, NULL, WALL },
+	{ "parallel", no_argument, NULL, PARALLEL },
 	{ "help", no_argument, NULL, HELP },
 	{ NULL, 0, NULL, 0 },
 };
@@ -258,6 +272,8 @@ static int take_option(int c, struct options *o)
 		break;
 	case FETCH: o->fetch = true; break;
 	case WALL: o->wall = true; break;
+	case LIST: o->list = true; break;
+	case PARALLEL: o->parallel = true; break;
 	default: ret = -EINVAL;
 	}
 	return ret;
@@ -279,7 +295,6 @@ int main(int argc, char **argv)
 		switch (c) {
 		case PREPARE: return finish(tree_make());
 		case CHECK: return clock_check() ? EXIT_FAILURE : EXIT_SUCCESS;
-		case LIST: list(); return EXIT_SUCCESS;
 		case HELP: usage(stdout); return EXIT_SUCCESS;
 		default:
 			if (take_option(c, &o) == 0)
@@ -288,6 +303,8 @@ int main(int argc, char **argv)
 			return 2;
 		}
 	}
+	if (optind == argc && o.list)
+		return list(&o);
 	if (optind == argc && o.fetch && o.stats.file && o.stats.daemon)
 		return finish(stats_print(&o.stats));
 	if (optind != argc || o.fetch || !o.fs || !o.backing || !o.stats.file != !o.stats.daemon) {

@@ -124,12 +124,12 @@ static void teardown_pack(struct place *place)
 }
 
 const struct workload bench_programs[] = {
-	{ "find", 1, setup_find, call_program, NULL, NULL },
-	{ "git-status", 1, setup_git_status, call_program, NULL, NULL },
-	{ "tar", 1, setup_tar, call_program, NULL, NULL },
-	{ "ls-l-10000-cold", 1, setup_ls, call_program, NULL, prepare_cold },
-	{ "ls-l-10000", 1, setup_ls, call_program, NULL, NULL },
-	{ "untar", 1, setup_untar, call_program, teardown_pack, prepare_untar },
-	{ "rm-rf", 1, setup_rm, call_program, teardown_pack, prepare_rm },
-	{ NULL, 0, NULL, NULL, NULL, NULL },
+	{ "find", 1, setup_find, call_program, NULL, NULL, 0 },
+	{ "git-status", 1, setup_git_status, call_program, NULL, NULL, 0 },
+	{ "tar", 1, setup_tar, call_program, NULL, NULL, 0 },
+	{ "ls-l-10000-cold", 1, setup_ls, call_program, NULL, prepare_cold, 0 },
+	{ "ls-l-10000", 1, setup_ls, call_program, NULL, NULL, 0 },
+	{ "untar", 1, setup_untar, call_program, teardown_pack, prepare_untar, 0 },
+	{ "rm-rf", 1, setup_rm, call_program, teardown_pack, prepare_rm, 0 },
+	{ NULL, 0, NULL, NULL, NULL, NULL, 0 },
 };

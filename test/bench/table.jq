@@ -5,7 +5,7 @@
 def file_systems: ["native", "overlayfs", "none", "io", "all", "subtree"];
 # what has names to find or to make, which with "all" are the daemon's
 def names: ["missing", "create+unlink", "mkdir+rmdir", "symlink+unlink", "link+unlink", "rename-twice", "lookup-cold",
-  "find", "git-status", "tar", "ls-l-10000-cold", "ls-l-10000", "untar", "rm-rf"];
+  "create-by-1", "create-by-2", "create-by-4", "lookup-by-1", "lookup-by-2", "lookup-by-4", "find", "git-status", "tar", "ls-l-10000-cold", "ls-l-10000", "untar", "rm-rf"];
 
 def left($width): . + " " * ($width - length | if . > 0 then . else 0 end);
 def right($width): " " * ($width - length | if . > 0 then . else 0 end) + .;
