@@ -206,21 +206,28 @@ static void bind_source(struct raw *r)
 	CHECK_OK(mount(r->src, r->src, NULL, MS_BIND, NULL));
 }
 
+/* Of a name in the folder of the case, where all of the file system is mounted */
+static const char *E(struct raw *everything, const struct raw *r, const char *name)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%.200s%.200s", strrchr(r->dir, '/') + 1, name);
+	return M(everything, path);
+}
+
 /* Where all of a file system is given away a file is found wherever it is */
 WHOLE(everything)
 {
 	struct raw_options opt = { .ops = RAW_ALL, .subtree = true };
-	char top[PATH_MAX], path[PATH_MAX], there[PATH_MAX];
+	char top[PATH_MAX];
 	struct raw *second;
 	struct handle h;
 
 	snprintf(top, sizeof(top), "%.3000s", r->dir);
 	*strrchr(top, '/') = '\0';
 	second = frame_second(r, top, &opt);
-	snprintf(path, sizeof(path), "%s%.3000s/src/dir/a", second->mnt, r->dir + strlen(top));
-	snprintf(there, sizeof(there), "%.3000s/src/moved", r->dir);
 	CHECK_OK(umount2(r->src, MNT_DETACH));
-	h = handle_of(path);
+	h = handle_of(E(second, r, "/src/dir/a"));
 	opens(second, &h, S(r, "dir/a"));
 	CHECK_OK(rename(S(r, "dir/a"), S(r, "moved")));
 	drop_all(second);
@@ -360,7 +367,7 @@ WHOLE(taken_back)
 WHOLE(kept_in_everything)
 {
 	struct raw_options opt = { .ops = RAW_ALL, .subtree = true };
-	char top[PATH_MAX], path[PATH_MAX], kept[PATH_MAX];
+	char top[PATH_MAX];
 	struct handle before, made_up;
 	struct raw *second;
 	int fd;
@@ -368,16 +375,14 @@ WHOLE(kept_in_everything)
 	snprintf(top, sizeof(top), "%.3000s", r->dir);
 	*strrchr(top, '/') = '\0';
 	second = frame_second(r, top, &opt);
-	snprintf(path, sizeof(path), "%s%.3000s/src/dir/a", second->mnt, r->dir + strlen(top));
 	CHECK_OK(umount2(r->src, MNT_DETACH));
-	before = handle_of(path);
+	before = handle_of(E(second, r, "/src/dir/a"));
 	made_up = wrapped(before, handle_of(S(r, "dir/b")));
 	opens(second, &made_up, S(r, "dir/b"));
 	/* its names are the daemon's from now on, and so are those on the way there */
 	CHECK_EQ(raw_backing_mask(second->fd, raw_node_get(second, FUSE_ROOT_ID)->backing_id,
 				  second->supported & ~RAW_SUBTREE), 0);
-	snprintf(kept, sizeof(kept), "%s%.3000s", second->mnt, r->dir + strlen(top));
-	fd = (int)CHECK_OK(open(kept, O_PATH | O_CLOEXEC));
+	fd = (int)CHECK_OK(open(E(second, r, ""), O_PATH | O_CLOEXEC));
 	CHECK_EQ(raw_backing_mask(second->fd,
 				  raw_node_find(second, strrchr(r->dir, '/') + 1)->backing_id,
 				  second->supported & ~RAW_SUBTREE), 0);

@@ -99,9 +99,15 @@ void raw_entry_drop(struct raw_req *q)
  */
 int raw_unname(struct raw_req *q, const char *name, uint64_t mask)
 {
+	return raw_unname_at(q, q->node->fd, name, mask);
+}
+
+/* The same with the file of that name in another folder */
+int raw_unname_at(struct raw_req *q, int dir, const char *name, uint64_t mask)
+{
 	struct fuse_entry_out *e = (void *)q->out;
 	struct fuse_entry_passthrough_out *p = (void *)(e + 1);
-	int fd = openat(q->node->fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	int fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	int id = fd < 0 ? -errno : raw_backing_open(q->r->fd, fd, mask);
 
 	if (fd >= 0)

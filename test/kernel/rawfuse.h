@@ -185,6 +185,7 @@ int raw_entry_fill(struct raw_req *q, int fd, const char *name,
 		   struct fuse_entry_out *e, struct fuse_entry_passthrough_out *p);
 void raw_entry_drop(struct raw_req *q);
 int raw_unname(struct raw_req *q, const char *name, uint64_t mask);
+int raw_unname_at(struct raw_req *q, int dir, const char *name, uint64_t mask);
 int raw_lookup(struct raw_req *q);
 int raw_forget(struct raw_req *q);
 int raw_batch_forget(struct raw_req *q);

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Runs the raw protocol tests in the guest and prints TAP: those that depend on the
 # file system below on a tmpfs and on the ext4 of /scratch, the others on one of them, and
-# those of blocks that files share on an XFS, too.
+# those of blocks that files share on an XFS, too, and those of names whose case does not
+# matter on an ext4 that was made for them.
 # usage: run.sh BUILD_DIR [matrix | CASE...]      matrix: the cases with other masks, which
 # take as long as all the others and have a suite of their own, as storms have
 
@@ -14,6 +15,7 @@ groups=(abort attr control counters create_reply daemon dir fault fdinfo fresh h
 	ioctl_mask ioctl_open killpriv late lock lock_served lookup_reply make map mixed mounts names negotiate
 	open perm readdir_passthrough reflink splice stack stress trace unnamed xattr)
 xfs=(reflink)
+fold=(fold)
 ext4=(attr control dir fault fresh handle held io killpriv late lock map mixed names nfs open perm splice stress subtree xattr)
 
 # Errors on demand: of any allocation, and without a word in the log.
@@ -30,26 +32,29 @@ tmpfs=$(mktemp -d)
 mount -t tmpfs -o mode=755 ktest "$tmpfs"
 if [[ $* == matrix ]]; then
 	xfs=()
+	fold=()
 	groups=(matrix.complete 'matrix.only_*')
 	ext4=('matrix.all_but_*')
 elif (($#)); then
 	groups=("$@")
 	ext4=("$@")
 	[[ $* == *reflink* ]] || xfs=()
+	[[ $* == *fold* ]] || fold=()
 fi
 # A new group is in one of the lists, or nobody would miss its cases.
 if (($# == 0)); then
-	left=$("$program" --list "${groups[@]}" "${ext4[@]}" 'matrix.*' 'storm.*' | sort -u |
+	left=$("$program" --list "${groups[@]}" "${ext4[@]}" "${fold[@]}" 'matrix.*' 'storm.*' | sort -u |
 		comm -13 - <("$program" --list | sort))
 	if [[ -n $left ]]; then
 		echo "test/kernel/run.sh: in no lane, add the group: ${left//$'\n'/ }" >&2
 		exit 1
 	fi
 fi
-count=$("$program" --list "${groups[@]}" | wc -l)
-second=$((count + $("$program" --list "${ext4[@]}" | wc -l)))
-total=$second
-((${#xfs[@]} == 0)) || total=$((second + $("$program" --list "${xfs[@]}" | wc -l)))
+
+# cases NAME...: how many those are
+cases() {
+	(($# == 0)) || "$program" --list "$@" | wc -l
+}
 
 # lane FOLDER FIRST CASE...: the cases in FOLDER, counted from FIRST on
 lane() {
@@ -61,7 +66,9 @@ lane() {
 
 # Both at once, and one stream of TAP out of the two: the second counts on.
 status=0
-lane /scratch $((count + 1)) "${ext4[@]}" >"$tmpfs/ext4" 2>&1 &
+first=$(cases "${groups[@]}")
+total=$((first + $(cases "${ext4[@]}")))
+lane /scratch $((first + 1)) "${ext4[@]}" >"$tmpfs/ext4" 2>&1 &
 other=$!
 echo "# on tmpfs"
 lane "$tmpfs" 1 "${groups[@]}" || status=1
@@ -69,17 +76,28 @@ wait "$other" || status=1
 echo "# on ext4"
 cat "$tmpfs/ext4"
 
-# What only some file systems can do, on a small one of them.
-if ((${#xfs[@]})); then
-	echo "# on xfs"
-	truncate -s 320M /scratch/xfs.image
-	mkfs.xfs -q /scratch/xfs.image
-	mkdir /scratch/xfs
-	mount -o loop /scratch/xfs.image /scratch/xfs
-	lane /scratch/xfs $((second + 1)) "${xfs[@]}" || status=1
-	umount /scratch/xfs
-	rm -r /scratch/xfs /scratch/xfs.image
-fi
+# image NAME CASE... -- MKFS...: what only some file systems can do, on a small one of them
+image() {
+	local name=$1 dir=/scratch/$1 cases=()
+	shift
+	while [[ $1 != -- ]]; do
+		cases+=("$1")
+		shift
+	done
+	((${#cases[@]})) || return 0
+	echo "# on $name"
+	truncate -s 320M "$dir.image"
+	"${@:2}" -q "$dir.image"
+	mkdir "$dir"
+	mount -o loop "$dir.image" "$dir"
+	lane "$dir" $((total + 1)) "${cases[@]}" || status=1
+	total=$((total + $(cases "${cases[@]}")))
+	umount "$dir"
+	rm -r "$dir" "$dir.image"
+}
+
+image xfs "${xfs[@]}" -- mkfs.xfs
+image fold "${fold[@]}" -- mkfs.ext4 -O casefold -E encoding=utf8
 echo "1..$total"
 umount "$tmpfs"
 rmdir "$tmpfs"

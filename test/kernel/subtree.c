@@ -168,6 +168,16 @@ SCRIPT(make, default_acl)
 SCRIPTS(make)
 SCRIPTS(names)
 
+/* On its file system alone */
+static struct ktest_case fold_subtree_case = {
+	.name = "fold.subtree", .run = same_scripts, .arg = (intptr_t)"fold", WHOLE
+};
+
+__attribute__((constructor)) static void fold_subtree_add(void)
+{
+	ktest_add(&fold_subtree_case);
+}
+
 /* Below a folder that the daemon knows; the root's names are his */
 static void below_named(struct raw *r)
 {

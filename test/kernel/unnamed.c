@@ -6,6 +6,7 @@
  * of that file, not even a FORGET. What the kernel has found before the daemon names it
  * stays one inode, if what passes may change while it is in use.
  */
+#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/fs.h>
@@ -13,6 +14,7 @@
 #include <stdlib.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
@@ -303,6 +305,84 @@ UNNAMED(named_while_open)
 	CHECK_OK(ftruncate(fd, 1));
 	close(fd);
 	same_stat(M(r, "dir/a"), S(r, "dir/a"));
+}
+
+/* Entries without a file below name nothing that the kernel has found */
+static int no_such_request(struct raw_req *q)
+{
+	(void)q;
+	return -ENOSYS;
+}
+
+KTEST(unnamed, listed_plus, .opt.ops = ~OP(READDIR), .opt.subtree = true,
+      .opt.init_add = FUSE_DO_READDIRPLUS)
+{
+	int watch = watch_file(M(r, "good")), n = 0;
+	DIR *d;
+
+	r->before[FUSE_READDIR_PASSTHROUGH] = no_such_request;
+	d = opendir(r->mnt);
+	CHECK(d);
+	while (readdir(d))
+		n++;
+	closedir(d);
+	CHECK(n > 10);
+	CHECK(raw_count(r, FUSE_READDIRPLUS) > 0);
+	CHECK(same_inode(watch, M(r, "good")));
+	close(watch);
+	same_tree(r->mnt, r->src);
+}
+
+/*
+ * One file by two mounts below is two inodes: what the one does not allow the other may,
+ * and each is kept for as long as its inode is
+ */
+static int unname_again(struct raw_req *q, int err)
+{
+	char path[PATH_MAX];
+	int dir;
+
+	if (err || strcmp(q->arg, "good"))
+		return err;
+	snprintf(path, sizeof(path), "%.3000s/again", q->r->dir);
+	dir = open(path, O_PATH | O_CLOEXEC);
+	if (dir < 0)
+		return -errno;
+	err = raw_unname_at(q, dir, "good", q->r->every);
+	close(dir);
+	return err < 0 ? err : 0;
+}
+
+UNNAMED(two_mounts)
+{
+	struct stat one, two;
+	char again[PATH_MAX], buf[8];
+	int fd;
+
+	snprintf(again, sizeof(again), "%.3000s/again", r->dir);
+	CHECK_OK(mkdir(again, 0755));
+	CHECK_OK(mount(r->src, again, NULL, MS_BIND, NULL));
+	CHECK_OK(mount(NULL, again, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL));
+	CHECK_OK(link(S(r, "good"), S(r, "dir/other")));
+	NAMES_OF_ROOT(r);
+	CHECK_OK(stat(M(r, "dir/other"), &one));
+	r->after[FUSE_LOOKUP] = unname_again;
+	CHECK_OK(stat(M(r, "good"), &two));
+	CHECK_EQ(one.st_ino, two.st_ino);
+	CHECK_EQ(two.st_nlink, 2);
+	CHECK_ERRNO(open(M(r, "good"), O_RDWR | O_CLOEXEC), EROFS);
+	CHECK_ERRNO(chmod(M(r, "good"), 0600), EROFS);
+	fd = (int)CHECK_OK(open(M(r, "dir/other"), O_RDWR | O_CLOEXEC));
+	CHECK_EQ(pwrite(fd, "by A", 4, 0), 4);
+	close(fd);
+	fd = (int)CHECK_OK(open(M(r, "good"), O_RDONLY | O_CLOEXEC));
+	CHECK_EQ(pread(fd, buf, 4, 0), 4);
+	CHECK(!memcmp(buf, "by A", 4));
+	CHECK_ERRNO(umount(again), EBUSY);
+	close(fd);
+	frame_drop_names(r);
+	frame_umount(again);
+	CHECK_OK(rmdir(again));
 }
 
 struct race {
