@@ -61,7 +61,7 @@ parse() {
 check_only() {
 	local name
 	for name in ${only//,/ }; do
-		workloads | grep -qxF -- "$name" ||
+		grep -qxF -- "$name" < <(workloads) ||
 			die "no workload named $name" "one of: $(workloads | tr '\n' ' ')"
 	done
 }

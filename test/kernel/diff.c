@@ -225,6 +225,12 @@ void expect_no_requests(struct raw *r, uint64_t ops)
 			     raw_opcode_name(op));
 }
 
+/* Nothing at all was asked of the daemon */
+void expect_silence(struct raw *r)
+{
+	expect_no_requests(r, ~OP(INIT));
+}
+
 /* The case of a script: everything the kernel can pass is passed */
 void script_case(struct raw *r)
 {

@@ -72,5 +72,6 @@ void diff(struct raw *r, const struct script *s, const struct who *who);
 void diff_all(struct raw *r, const char *pattern, uint64_t ops);
 void run_as(const struct who *who, void (*fn)(void *), void *arg);
 void expect_no_requests(struct raw *r, uint64_t ops);
+void expect_silence(struct raw *r);
 
 #endif

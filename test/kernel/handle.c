@@ -80,16 +80,6 @@ static void drop_all(struct raw *r)
 	frame_drop_names(r);
 }
 
-static void expect_silence(struct raw *r)
-{
-	raw_barrier(r);
-	for (int op = 1; op < RAW_OPCODES; op++)
-		if (raw_count(r, op) && op != FUSE_INIT)
-			FAIL("the daemon got %llu %s",
-			     (unsigned long long)raw_count(r, op),
-			     raw_opcode_name(op));
-}
-
 #define WHOLE(id, ...)							\
 	KTEST(handle, id, .opt.ops = RAW_ALL, .opt.subtree = true, ##__VA_ARGS__)
 

@@ -6,7 +6,6 @@
  * that, in a network of their own with nobody else in it. What mountd would tell the
  * server is written to its caches beforehand, so no other program takes part.
  */
-#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <net/if.h>
@@ -105,34 +104,12 @@ static void end_nfs(void)
 	CHECK_OK(umount(NFSD));
 }
 
-static void expect_silence(struct raw *r)
-{
-	raw_barrier(r);
-	for (int op = 1; op < RAW_OPCODES; op++)
-		if (raw_count(r, op) && op != FUSE_INIT)
-			FAIL("the daemon got %llu %s",
-			     (unsigned long long)raw_count(r, op),
-			     raw_opcode_name(op));
-}
-
 static void read_all(const char *name, const char *want)
 {
 	char buf[64];
 
 	CHECK_EQ(get_file(N(name), buf, sizeof(buf)), strlen(want));
 	CHECK(!memcmp(buf, want, strlen(want)));
-}
-
-static int entries(const char *path)
-{
-	DIR *d = opendir(path);
-	int n = 0;
-
-	CHECK(d);
-	while (readdir(d))
-		n++;
-	closedir(d);
-	return n;
 }
 
 #define NFS(id, flags)							\
@@ -153,7 +130,7 @@ static void use(struct raw *r)
 	CHECK_OK(rename(N("made/hard"), N("dir/sub/moved")));
 	CHECK_OK(chown(N("made/file"), 1234, 4321));
 	CHECK_OK(chmod(N("made/file"), 0604));
-	CHECK_EQ(entries(N("made")), entries(S(r, "made")));
+	CHECK_EQ(count_entries(N("made")), count_entries(S(r, "made")));
 	read_all("made/file", "contents");
 	CHECK_OK(stat(S(r, "dir/sub/moved"), &st));
 	CHECK_EQ(st.st_nlink, 2);

@@ -36,10 +36,15 @@ if [[ $* == matrix ]]; then
 	groups=(matrix.complete 'matrix.only_*')
 	ext4=('matrix.all_but_*')
 elif (($#)); then
-	groups=("$@")
-	ext4=("$@")
+	groups=() ext4=() fold=()
+	for name; do
+		if [[ $name == fold* ]]; then
+			fold+=("$name")
+		else
+			groups+=("$name") ext4+=("$name")
+		fi
+	done
 	[[ $* == *reflink* ]] || xfs=()
-	[[ $* == *fold* ]] || fold=()
 fi
 # A new group is in one of the lists, or nobody would miss its cases.
 if (($# == 0)); then
@@ -53,12 +58,13 @@ fi
 
 # cases NAME...: how many those are
 cases() {
-	(($# == 0)) || "$program" --list "$@" | wc -l
+	"$program" --list "${@:-none}" | wc -l
 }
 
 # lane FOLDER FIRST CASE...: the cases in FOLDER, counted from FIRST on
 lane() {
 	local status=0
+	(($# > 2)) || return 0
 	TEST_DIR=$1 "$program" --first "$2" "${@:3}" || status=$?
 	echo "# in $SECONDS seconds"
 	return "$status"

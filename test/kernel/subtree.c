@@ -22,16 +22,6 @@
 
 #define WHOLE .opt.ops = RAW_ALL, .opt.subtree = true, .opt.wide = true
 
-static void expect_silence(struct raw *r)
-{
-	raw_barrier(r);
-	for (int op = 1; op < RAW_OPCODES; op++)
-		if (raw_count(r, op) && op != FUSE_INIT)
-			FAIL("the daemon got %llu %s",
-			     (unsigned long long)raw_count(r, op),
-			     raw_opcode_name(op));
-}
-
 static void same_scripts(struct raw *r)
 {
 	char pattern[64];

@@ -209,9 +209,9 @@ struct handle handle_of(const char *path)
 	return h;
 }
 
-int count_fds(void)
+int count_entries(const char *path)
 {
-	DIR *d = opendir("/proc/self/fd");
+	DIR *d = opendir(path);
 	int n = 0;
 
 	CHECK(d);
@@ -219,4 +219,9 @@ int count_fds(void)
 		n++;
 	closedir(d);
 	return n;
+}
+
+int count_fds(void)
+{
+	return count_entries("/proc/self/fd");
 }

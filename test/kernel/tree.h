@@ -48,6 +48,7 @@ struct handle {
 int try_handle(int dir, const char *path, struct handle *h, int flags);
 struct handle handle_of(const char *path);
 
+int count_entries(const char *path);	/* with "." and ".." */
 int count_fds(void);
 
 #endif
