@@ -110,6 +110,7 @@ void mirror_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_f
 struct listing {
 	fuse_req_t req;
 	struct mirror *m;
+	const struct node *node; /* of the directory */
 	struct dir *dir;
 	char *buf;
 	size_t size, used;
@@ -139,7 +140,7 @@ static struct node *entry_plus(struct listing *list, const struct dirent *de,
 	if (!list->plus || (pass_entries(list->m) && !list->passthrough) ||
 	    !strcmp(de->d_name, ".") || !strcmp(de->d_name, ".."))
 		return NULL;
-	if (entry_from_name(list->m, dirfd(list->dir->stream), de->d_name, &entry))
+	if (entry_from_name(list->m, list->node, dirfd(list->dir->stream), de->d_name, &entry))
 		return NULL;
 	*e = entry.e;
 	return entry.node;
@@ -226,6 +227,7 @@ static void read_entries(fuse_req_t req, struct mirror *m, fuse_ino_t ino, size_
 	struct listing list = {
 		.req = req,
 		.m = m,
+		.node = node_from_ino(m->nodes, ino),
 		.buf = buf,
 		.size = size,
 		.plus = plus,

@@ -28,13 +28,13 @@ static int entry_stat(struct mirror *m, int fd, struct stat *st)
 }
 
 /* Takes @fd, O_PATH. After 0 the entry is to be replied or undone. */
-int entry_from_fd(struct mirror *m, int fd, struct entry *out)
+int entry_from_fd(struct mirror *m, const struct node *dir, int fd, struct entry *out)
 {
 	struct stat st;
 	int err = entry_stat(m, fd, &st);
 
 	if (!err)
-		err = node_enter(m->nodes, fd, &st, &out->node);
+		err = node_enter(m->nodes, fd, &st, dirs_ops(&m->opt, &st, dir->ops), &out->node);
 	else
 		close(fd);
 	if (err)
@@ -52,13 +52,14 @@ int entry_from_fd(struct mirror *m, int fd, struct entry *out)
 	return -ELOOP;
 }
 
-int entry_from_name(struct mirror *m, int dirfd, const char *name, struct entry *out)
+int entry_from_name(struct mirror *m, const struct node *dir, int dirfd, const char *name,
+		    struct entry *out)
 {
 	int fd = nodes_openat(m->nodes, dirfd, name, O_PATH | O_NOFOLLOW, 0);
 
 	if (fd < 0)
 		return fd;
-	return entry_from_fd(m, fd, out);
+	return entry_from_fd(m, dir, fd, out);
 }
 
 void entry_undo(struct mirror *m, struct entry *entry)

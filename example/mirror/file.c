@@ -88,25 +88,26 @@ static int tmpfile_in(struct mirror *m, fuse_req_t req, int dirfd, mode_t mode, 
 }
 
 /* The entry of an open file, which is closed on failure. */
-static int created_entry(struct mirror *m, int fd, struct entry *entry)
+static int created_entry(struct mirror *m, const struct node *dir, int fd, struct entry *entry)
 {
 	int err, path_fd = nodes_reopen(m->nodes, fd, O_PATH);
 
-	err = path_fd < 0 ? path_fd : entry_from_fd(m, path_fd, entry);
+	err = path_fd < 0 ? path_fd : entry_from_fd(m, dir, path_fd, entry);
 	if (err)
 		close(fd);
 	return err;
 }
 
 /* Answers CREATE or TMPFILE with the open file @fd, or the error it is. */
-static void created_reply(fuse_req_t req, struct mirror *m, int fd, struct fuse_file_info *fi)
+static void created_reply(fuse_req_t req, struct mirror *m, const struct node *dir, int fd,
+			  struct fuse_file_info *fi)
 {
 	struct fusept_backing *backing;
 	struct entry entry;
 	int err = fd;
 
 	if (fd >= 0)
-		err = created_entry(m, fd, &entry);
+		err = created_entry(m, dir, fd, &entry);
 	if (err < 0) {
 		fuse_reply_err(req, -err);
 		return;
@@ -129,7 +130,7 @@ void mirror_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t m
 
 	if (fd >= 0)
 		fd = create_in(m, req, dir.fd, name, mode, fi->flags);
-	created_reply(req, m, fd, fi);
+	created_reply(req, m, dir.node, fd, fi);
 }
 
 void mirror_tmpfile(fuse_req_t req, fuse_ino_t parent, mode_t mode, struct fuse_file_info *fi)
@@ -140,7 +141,7 @@ void mirror_tmpfile(fuse_req_t req, fuse_ino_t parent, mode_t mode, struct fuse_
 
 	if (fd >= 0)
 		fd = tmpfile_in(m, req, dir.fd, mode, fi->flags);
-	created_reply(req, m, fd, fi);
+	created_reply(req, m, dir.node, fd, fi);
 }
 
 /* What close(2) of the file below would say, which not closing it tells. */

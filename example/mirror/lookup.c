@@ -22,7 +22,7 @@ void mirror_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	int err = dir.fd;
 
 	if (dir.fd >= 0)
-		err = entry_from_name(m, dir.fd, name, &entry);
+		err = entry_from_name(m, dir.node, dir.fd, name, &entry);
 	if (err == -ENOENT)
 		reply_absent(req, m);
 	else

@@ -55,13 +55,13 @@ static int open_source(struct mirror *m, unsigned int max_fds)
 		close(fd);
 		return -ENOENT;
 	}
-	m->nodes = nodes_new(fd, max_fds, &err);
+	m->nodes = nodes_new(fd, m->opt.ops, max_fds, &err);
 	if (!m->nodes) {
 		complain("SOURCE %s: %s", m->opt.source, strerror(-err));
 		close(fd);
 		return err;
 	}
-	return 0;
+	return dirs_open(&m->opt, fd);
 }
 
 /* Before there are threads: each has limits in common, but capabilities of its own. */
@@ -142,6 +142,11 @@ static int loop(struct mirror *m)
 	return err;
 }
 
+static gboolean is_something(uint64_t ops)
+{
+	return ops != FUSEPT_OPS_NONE;
+}
+
 /* Asks the kernel for passthrough, if there is anything to pass. */
 static int begin_passing(struct mirror *m)
 {
@@ -153,7 +158,7 @@ static int begin_passing(struct mirror *m)
 	};
 	int err;
 
-	if (!m->opt.ops)
+	if (!dirs_any(&m->opt, is_something))
 		return 0;
 	err = fusept_session_new(m->se, &options, &m->session);
 	if (err) {

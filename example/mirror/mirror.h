@@ -78,8 +78,10 @@ int caller_change_begin(struct mirror *m, fuse_req_t req);
 void caller_change_end(struct mirror *m);
 
 /* ---- entry.c ---- */
-int entry_from_fd(struct mirror *m, int fd, struct entry *out);
-int entry_from_name(struct mirror *m, int dirfd, const char *name, struct entry *out);
+/* @dir says which mask a new node has. */
+int entry_from_fd(struct mirror *m, const struct node *dir, int fd, struct entry *out);
+int entry_from_name(struct mirror *m, const struct node *dir, int dirfd, const char *name,
+		    struct entry *out);
 void entry_undo(struct mirror *m, struct entry *entry);
 void entry_reply(fuse_req_t req, struct mirror *m, int err, struct entry *entry);
 

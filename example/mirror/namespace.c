@@ -42,7 +42,7 @@ static void make_and_reply(fuse_req_t req, struct mirror *m, fuse_ino_t parent,
 	if (dir.fd >= 0)
 		err = make_as_caller(m, req, dir.fd, what);
 	if (!err)
-		err = entry_from_name(m, dir.fd, what->name, &entry);
+		err = entry_from_name(m, dir.node, dir.fd, what->name, &entry);
 	entry_reply(req, m, err, &entry);
 }
 
@@ -71,16 +71,17 @@ void mirror_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const
 }
 
 /* The entry is that of the file itself: its new name may be another's by now. */
-static int link_to(struct mirror *m, int fd, int dirfd, const char *name, struct entry *entry)
+static int link_to(struct mirror *m, int fd, const struct held *dir, const char *name,
+		   struct entry *entry)
 {
 	int again;
 
-	if (linkat(AT_FDCWD, fd_path(fd).text, dirfd, name, AT_SYMLINK_FOLLOW) < 0)
+	if (linkat(AT_FDCWD, fd_path(fd).text, dir->fd, name, AT_SYMLINK_FOLLOW) < 0)
 		return -errno;
 	again = nodes_reopen(m->nodes, fd, O_PATH);
 	if (again < 0)
 		return again;
-	return entry_from_fd(m, again, entry);
+	return entry_from_fd(m, dir->node, again, entry);
 }
 
 void mirror_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t newparent, const char *newname)
@@ -96,7 +97,7 @@ void mirror_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t newparent, const cha
 	else if (dir.fd < 0)
 		err = dir.fd;
 	else
-		err = link_to(m, file.fd, dir.fd, newname, &entry);
+		err = link_to(m, file.fd, &dir, newname, &entry);
 	entry_reply(req, m, err, &entry);
 }
 

@@ -71,7 +71,8 @@ static struct node *node_find(struct nodes *nodes, uint64_t mount, const struct 
 	return g_hash_table_lookup(nodes->table, &key);
 }
 
-static struct node *node_add(struct nodes *nodes, int fd, uint64_t mount, const struct stat *st)
+static struct node *node_add(struct nodes *nodes, int fd, uint64_t mount, const struct stat *st,
+			     uint64_t ops)
 {
 	struct node *node = g_new0(struct node, 1);
 
@@ -79,6 +80,7 @@ static struct node *node_add(struct nodes *nodes, int fd, uint64_t mount, const 
 	node->dev = st->st_dev;
 	node->ino = st->st_ino;
 	node->generation = ++nodes->generation;
+	node->ops = ops;
 	node->fd = fd;
 	node->pinned = st->st_nlink == 0;
 	node->fs = handles_join(nodes->handles, mount, st->st_mode, fd);
@@ -162,7 +164,7 @@ static void node_use(struct nodes *nodes, struct node *node)
 	lru_remove(nodes, node);
 }
 
-struct nodes *nodes_new(int root_fd, unsigned int max_fds, int *err)
+struct nodes *nodes_new(int root_fd, uint64_t ops, unsigned int max_fds, int *err)
 {
 	struct nodes *nodes;
 	uint64_t mount;
@@ -180,7 +182,7 @@ struct nodes *nodes_new(int root_fd, unsigned int max_fds, int *err)
 	g_queue_init(&nodes->lru);
 	nodes->handles = handles_new();
 	nodes->max_fds = max_fds;
-	nodes->root = node_add(nodes, root_fd, mount, &st);
+	nodes->root = node_add(nodes, root_fd, mount, &st, ops);
 	nodes->root->users = 1;
 	nodes->root->pinned = TRUE;
 	return nodes;
@@ -293,7 +295,7 @@ static struct node *node_find_same(struct nodes *nodes, int fd, uint64_t mount,
 	return NULL;
 }
 
-int node_enter(struct nodes *nodes, int fd, const struct stat *st, struct node **out)
+int node_enter(struct nodes *nodes, int fd, const struct stat *st, uint64_t ops, struct node **out)
 {
 	struct node *node;
 	uint64_t mount;
@@ -306,7 +308,7 @@ int node_enter(struct nodes *nodes, int fd, const struct stat *st, struct node *
 	pthread_mutex_lock(&nodes->lock);
 	node = node_find_same(nodes, fd, mount, st);
 	if (!node) {
-		node = node_add(nodes, fd, mount, st);
+		node = node_add(nodes, fd, mount, st, ops);
 		fd = -1;
 	} else if (node->fd < 0) {
 		node->fd = fd;

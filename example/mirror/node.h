@@ -29,6 +29,7 @@ struct node {
 	dev_t dev;
 	ino_t ino;
 	uint64_t generation; /* tells apart users of one address */
+	uint64_t ops;	     /* for the kernel to do */
 
 	/* under the lock of struct nodes */
 	uint64_t nlookup; /* the kernel's, and open files */
@@ -47,15 +48,15 @@ struct node {
 	unsigned int opens_served;
 };
 
-struct nodes *nodes_new(int root_fd, unsigned int max_fds, int *err);
+struct nodes *nodes_new(int root_fd, uint64_t ops, unsigned int max_fds, int *err);
 void nodes_free(struct nodes *nodes);
 
 /* The node of a request, its descriptor usable until node_put(). */
 int node_get(struct nodes *nodes, fuse_ino_t ino, struct node **out);
 void node_put(struct nodes *nodes, struct node *node);
 
-/* The node of a file just looked up; takes @fd; counts a lookup and holds. */
-int node_enter(struct nodes *nodes, int fd, const struct stat *st, struct node **out);
+/* The node of a file just looked up; takes @fd; counts a lookup and holds. @ops if it is new. */
+int node_enter(struct nodes *nodes, int fd, const struct stat *st, uint64_t ops, struct node **out);
 /* An open file counts as a lookup too, until node_forget(). */
 void node_keep(struct nodes *nodes, struct node *node);
 void node_forget(struct nodes *nodes, struct node *node, uint64_t nlookup);

@@ -11,7 +11,7 @@
 #define MIRROR_VERSION "unversioned"
 #endif
 
-enum { KEY_OPS, KEY_IGNORED };
+enum { KEY_OPS, KEY_DIR_OPS, KEY_IGNORED };
 
 /* An option whose value, or presence, goes to a field. */
 #define VALUE(text, field)                               \
@@ -32,6 +32,7 @@ static const struct fuse_opt specs[] = {
 	VALUE("stats=%s", stats),
 	SWITCH("killpriv", killpriv),
 	FUSE_OPT_KEY("ops=", KEY_OPS),
+	FUSE_OPT_KEY("dir_ops=", KEY_DIR_OPS),
 	/* for mount(8) and boot scripts, not for a file system */
 	FUSE_OPT_KEY("auto", KEY_IGNORED),
 	FUSE_OPT_KEY("noauto", KEY_IGNORED),
@@ -57,6 +58,8 @@ static const char usage[] =
 	"                           none but SOURCE), none, io (read and write of open\n"
 	"                           files, as stock kernels have it), or names of\n"
 	"                           operations: getattr,open,read,...\n"
+	"    -o dir_ops=DIR=LIST    the same for the directory DIR of SOURCE and what is\n"
+	"                           below it, with + for a comma; may be repeated\n"
 	"    -o entry_timeout=SEC   how long names are trusted (1.0)\n"
 	"    -o attr_timeout=SEC    how long attributes are, where they are not read\n"
 	"                           from below each time (1.0)\n"
@@ -79,6 +82,12 @@ void complain(const char *format, ...)
 	vfprintf(stderr, format, args);
 	fputc('\n', stderr);
 	va_end(args);
+}
+
+static enum options_result bad(const char *what, const char *expected)
+{
+	complain("%s; expected %s; see fusept-mirror --help", what, expected);
+	return OPTIONS_BAD;
 }
 
 /* The operations may be separated by commas, as options are: "ops=open,read". */
@@ -121,6 +130,12 @@ static int take_word(void *data, const char *word, int key, struct fuse_args *ar
 	case KEY_OPS:
 		g_free(g_steal_pointer(&opt->ops_text));
 		return add_ops(opt, word + strlen("ops="));
+	case KEY_DIR_OPS:
+		opt->in_ops = FALSE;
+		if (dirs_add(opt, word + strlen("dir_ops=")))
+			return 0;
+		bad(word, "dir_ops=DIR=LIST, DIR relative to SOURCE");
+		return -1;
 	case KEY_IGNORED:
 		break;
 	case FUSE_OPT_KEY_NONOPT:
@@ -135,28 +150,54 @@ static int take_word(void *data, const char *word, int key, struct fuse_args *ar
 	return 0;
 }
 
-static enum options_result bad(const char *what, const char *expected)
+/* A list of operations; @option is what it was given as. */
+static enum options_result read_list(const char *option, const char *text, uint64_t *ops)
 {
-	complain("%s; expected %s; see fusept-mirror --help", what, expected);
-	return OPTIONS_BAD;
+	g_autofree char *what = NULL;
+
+	if (!fusept_ops_parse(text, ops))
+		return OPTIONS_RUN;
+	what = g_strdup_printf("%s=%s: unknown operation", option, text);
+	return bad(what, "all, subtree, none, io or names as in "
+			 "ops=getattr,open,release,read");
+}
+
+static gboolean is_more_than_io(uint64_t ops)
+{
+	return (ops & ~FUSEPT_OPS_IO) != 0;
+}
+
+/* Of all that the kernel can do, names are taken away with what needs them. */
+static uint64_t complete(uint64_t ops)
+{
+	return ops & FUSEPT_OPS_SUPPORTED ? ops : fusept_ops_complete(ops);
 }
 
 static enum options_result read_ops(struct options *opt)
 {
-	g_autofree char *what = NULL;
+	enum options_result result;
 
 	if (!opt->ops_text)
 		opt->ops_text = g_strdup("all");
-	if (fusept_ops_parse(opt->ops_text, &opt->ops)) {
-		what = g_strdup_printf("ops=%s: unknown operation", opt->ops_text);
-		return bad(what, "all, subtree, none, io or names as in "
-				 "ops=getattr,open,release,read");
+	result = read_list("ops", opt->ops_text, &opt->ops);
+	for (guint i = 0; i < opt->dirs->len && result == OPTIONS_RUN; i++) {
+		struct dir_ops *dir = &g_array_index(opt->dirs, struct dir_ops, i);
+		g_autofree char *option = g_strconcat("dir_ops=", dir->path, NULL);
+
+		result = read_list(option, dir->text, &dir->ops);
 	}
-	opt->io_only = opt->ops == FUSEPT_OPS_IO;
-	/* of all that the kernel can do, names are taken away with what needs them */
-	if (!opt->io_only && !(opt->ops & FUSEPT_OPS_SUPPORTED))
-		opt->ops = fusept_ops_complete(opt->ops);
-	return OPTIONS_RUN;
+	if (result != OPTIONS_RUN)
+		return result;
+	opt->io_only = !dirs_any(opt, is_more_than_io);
+	if (opt->io_only)
+		return result;
+	opt->ops = complete(opt->ops);
+	for (guint i = 0; i < opt->dirs->len; i++) {
+		struct dir_ops *dir = &g_array_index(opt->dirs, struct dir_ops, i);
+
+		dir->ops = complete(dir->ops);
+	}
+	return result;
 }
 
 static enum options_result read_values(struct options *opt)
@@ -258,6 +299,7 @@ enum options_result options_read(struct options *opt, struct fuse_args *args)
 		.entry_timeout = 1.0,
 		.attr_timeout = 1.0,
 		.negative_timeout = -1.0,
+		.dirs = dirs_new(),
 	};
 	if (fuse_opt_parse(args, opt, specs, take_word) < 0)
 		return bad("the options can't be read", "-o NAME[=VALUE],...");
@@ -277,4 +319,5 @@ void options_clear(struct options *opt)
 	free(opt->mountpoint);
 	g_free(opt->ops_text);
 	g_free(opt->stats);
+	g_clear_pointer(&opt->dirs, g_array_unref);
 }

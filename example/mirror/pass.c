@@ -30,16 +30,14 @@ static void describe_ops(uint64_t ops, char *text, size_t size)
 }
 
 /* Operations asked for by name that the kernel does not have. */
-static uint64_t ops_missing(const struct mirror *m)
+static uint64_t ops_missing(const struct mirror *m, uint64_t ops)
 {
-	if (m->opt.ops & FUSEPT_OPS_SUPPORTED)
-		return 0;
-	return m->opt.ops & ~fusept_session_ops(m->session);
+	return ops & FUSEPT_OPS_SUPPORTED ? 0 : ops & ~fusept_session_ops(m->session);
 }
 
-static void warn_missing(struct mirror *m)
+static void warn_missing(struct mirror *m, uint64_t ops, const char *list)
 {
-	uint64_t missing = ops_missing(m);
+	uint64_t missing = ops_missing(m, ops);
 	char text[1024];
 
 	if (!missing)
@@ -49,7 +47,17 @@ static void warn_missing(struct mirror *m)
 			"ops=%s: this kernel can't pass through %s, so the "
 			"daemon serves every operation; name fewer, or add "
 			"'supported' to the list",
-			m->opt.ops_text, text);
+			list, text);
+}
+
+static void warn_all_missing(struct mirror *m)
+{
+	warn_missing(m, m->opt.ops, m->opt.ops_text);
+	for (guint i = 0; i < m->opt.dirs->len; i++) {
+		const struct dir_ops *dir = &g_array_index(m->opt.dirs, struct dir_ops, i);
+
+		warn_missing(m, dir->ops, dir->text);
+	}
 }
 
 /* The root is never looked up: it is bound before the first request. */
@@ -60,7 +68,7 @@ void pass_begin(struct mirror *m)
 	int err = 0;
 
 	if (at_level(m, FUSEPT_LEVEL_OPS))
-		warn_missing(m);
+		warn_all_missing(m);
 	/*
 	 * A mode that a write has changed must not be trusted, by exec least of all.
 	 * If the kernel has not granted it, both take the bits away: no harm done.
@@ -88,12 +96,12 @@ struct fusept_backing *pass_entry(struct mirror *m, struct node *node)
 	struct fusept_backing *backing;
 	int err = 0;
 
-	if (!pass_entries(m))
+	if (!pass_entries(m) || !node->ops)
 		return NULL;
 	pthread_mutex_lock(&node->lock);
 	if (!node->asked) {
 		node->asked = TRUE;
-		err = fusept_backing_open(m->session, node->fd, m->opt.ops, &node->backing);
+		err = fusept_backing_open(m->session, node->fd, node->ops, &node->backing);
 	}
 	backing = node->backing;
 	pthread_mutex_unlock(&node->lock);
@@ -117,9 +125,9 @@ gboolean pass_has(struct mirror *m, struct node *node, int opcode)
 }
 
 /* The level io has both or nothing. */
-static gboolean io_wanted(const struct mirror *m)
+static gboolean io_wanted(uint64_t ops)
 {
-	return (m->opt.ops & FUSEPT_OPS_IO) == FUSEPT_OPS_IO;
+	return (ops & FUSEPT_OPS_IO) == FUSEPT_OPS_IO;
 }
 
 static int open_first(struct mirror *m, struct node *node, int fd)
@@ -144,7 +152,7 @@ struct fusept_backing *pass_open(struct mirror *m, struct node *node, int fd)
 
 	if (!at_level(m, FUSEPT_LEVEL_IO))
 		return pass_entry(m, node);
-	if (!io_wanted(m))
+	if (!io_wanted(node->ops))
 		return NULL;
 	pthread_mutex_lock(&node->lock);
 	if (!open_first(m, node, fd) && node->backing)
@@ -183,21 +191,26 @@ static const char *level_name(const struct mirror *m)
 	return at_level(m, FUSEPT_LEVEL_IO) ? "io" : "none";
 }
 
-/* What the kernel does by itself. */
+/* What the kernel does by itself, but for directories with a mask of their own. */
 static uint64_t ops_in_force(const struct mirror *m)
 {
 	if (pass_entries(m))
-		return ops_missing(m) ? FUSEPT_OPS_NONE
-				      : m->opt.ops & fusept_session_ops(m->session);
-	if (at_level(m, FUSEPT_LEVEL_IO) && io_wanted(m))
+		return ops_missing(m, m->opt.ops) ? FUSEPT_OPS_NONE
+						  : m->opt.ops & fusept_session_ops(m->session);
+	if (at_level(m, FUSEPT_LEVEL_IO) && io_wanted(m->opt.ops))
 		return FUSEPT_OPS_IO;
 	return FUSEPT_OPS_NONE;
 }
 
-/* Does the kernel list directories by itself? */
+static gboolean does_not_list(uint64_t ops)
+{
+	return !(ops & FUSEPT_OP(FUSEPT_READDIR));
+}
+
+/* Does the kernel list all directories by itself? */
 gboolean pass_lists(const struct mirror *m)
 {
-	return (ops_in_force(m) & FUSEPT_OP(FUSEPT_READDIR)) != 0;
+	return (ops_in_force(m) & FUSEPT_OP(FUSEPT_READDIR)) && !dirs_any(&m->opt, does_not_list);
 }
 
 void pass_describe(struct mirror *m, struct stats_about *about)

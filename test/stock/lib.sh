@@ -67,7 +67,7 @@ forget_all() {
 }
 
 fds_are_back() {
-	(($(daemon_fds) <= 2))
+	(($(daemon_fds) <= 2 + ${FDS_OF_OPTIONS:-0}))
 }
 
 # The daemon has given back every descriptor that files below cost it.
