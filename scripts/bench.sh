@@ -15,7 +15,8 @@ Boots the patched kernel in a machine whose clock counts instructions, and runs
 each workload natively, on overlayfs over the same tree, and on the mirror with
 no operation in its mask, with read and write only (what stock kernels have) and
 with every operation that the kernel has. Prints instructions a call, and says
-which bars were missed. The figures are the same on any machine.
+which bars were missed. The figures are the same on any machine. What several
+processes do at once (NAME-by-2) runs in a machine with four processors.
 
   --json FILE      write the rows there: {"kernel": ..., "rows": [{"workload":
                    "stat", "backing": "ext4", "fs": "native", "instructions": 2321,

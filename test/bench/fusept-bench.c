@@ -71,7 +71,8 @@ static int run_all(const struct workload *w, struct place *place, const struct o
 	unsigned int calls = w->calls / o->divisor;
 	int ret;
 
-	result->calls = calls = calls ? calls : 1;
+	calls = calls ? calls : 1;
+	result->calls = calls * (w->each ? w->each : 1);
 	/* the first calls find names and inodes, and copy up */
 	ret = run_once(w, place, calls / 10 + 1, &elapsed[0]);
 	if (!ret)
@@ -131,7 +132,8 @@ static int report(const struct workload *w, const struct options *o)
 	       o->wall ? "nanoseconds" : "instructions", r.cost, r.requests, o->runs, r.calls, r.idle);
 	fflush(stdout);
 	fprintf(stderr, "%-6s %-10s %-15s %12" PRIu64, o->backing, o->fs, w->name, r.cost);
-	if (r.idle > IDLE_LIMIT)
+	/* of several processors some always wait */
+	if (r.idle > IDLE_LIMIT && !o->parallel)
 		fprintf(stderr, "  (with %" PRIu64 " ms of waiting, which are no instructions)", r.idle / 1000000);
 	fputc('\n', stderr);
 	return 0;

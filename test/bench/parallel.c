@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The same calls by several processes at once, each on a processor of its own and all in one folder: what
- * they cost more than by one is what they wait for each other, spinning.  A call here is a batch of each.
+ * they cost more than by one is what it takes to wait for each other and to wake each other up.  A call
+ * here is a batch of each.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -386,7 +386,7 @@ KTEST(fault, lookup, .opt.ops = RAW_ALL)
 
 	for (int i = 1; i < FILES; i++)
 		put_file(S(r, numbered("dir/sub/f", i)), "x", 1);
-	CALLS({ "lookup", call_lookup, NULL });
+	CALLS({ "lookup", call_lookup, undo_names });
 }
 
 static void make_each(struct raw *r)
@@ -410,7 +410,7 @@ KTEST(fault, subtree_lookup, .opt.ops = RAW_ALL, .opt.subtree = true)
 
 	for (int i = 1; i < FILES; i++)
 		put_file(S(r, numbered("dir/sub/f", i)), "x", 1);
-	CALLS({ "lookup", call_lookup, NULL });
+	CALLS({ "lookup", call_lookup, undo_names });
 }
 
 KTEST(fault, listing, .opt.ops = ~OP(READDIR), .opt.init_add = FUSE_DO_READDIRPLUS)
@@ -447,7 +447,7 @@ KTEST(fault, handles, .opt.ops = RAW_ALL, .opt.subtree = true)
 		handles[i] = handle_of(M(r, numbered("dir/sub/d", i)));
 	}
 	frame_drop_names(r);
-	CALLS({ "open_by_handle_at", call_open_handle, NULL });
+	CALLS({ "open_by_handle_at", call_open_handle, undo_names });
 	close(handles_root);
 	free(handles);
 }
@@ -469,7 +469,7 @@ KTEST(fault, unnamed, .opt.ops = RAW_ALL)
 	for (int i = 1; i < FILES; i++)
 		put_file(S(r, numbered("dir/sub/f", i)), "x", 1);
 	r->after[FUSE_LOOKUP] = unname_all;
-	CALLS({ "lookup", call_lookup, NULL });
+	CALLS({ "lookup", call_lookup, undo_names });
 }
 
 /* The kernel has found them all before the daemon names them */

@@ -190,7 +190,10 @@ WHOLE(moved_and_removed)
 	expect_silence(r);
 }
 
-/* As the frame has mounted it, and expects it */
+/*
+ * As the frame has mounted it, and expects it. Cases that do without it leave the frame's
+ * check that nothing pins what is below to others.
+ */
 static void bind_source(struct raw *r)
 {
 	CHECK_OK(mount(r->src, r->src, NULL, MS_BIND, NULL));
@@ -240,6 +243,13 @@ static struct handle wrapped(struct handle from, struct handle native)
 	return from;
 }
 
+/* The file of @native, said to be in the folder that @from has */
+static struct handle with_file(struct handle from, struct handle native)
+{
+	memcpy(from.f_handle + WORD, native.f_handle, native.bytes);
+	return from;
+}
+
 /* A made-up handle of what lies beside the tree, above it, and at its top */
 WHOLE(outside)
 {
@@ -264,6 +274,11 @@ WHOLE(outside)
 		CHECK_ERRNO(open_handle(r->mnt, &h, O_PATH), ESTALE);
 	}
 	h = wrapped(good, handle_of(r->src));
+	CHECK_ERRNO(open_handle(r->mnt, &h, O_PATH), ESTALE);
+	/* what lies about the folder that it is in, as an ext4 tells it */
+	snprintf(path, sizeof(path), "%.3000s/outside/file", r->dir);
+	h = with_file(handle_of(M(r, "dir/a")), handle_of(path));
+	drop_all(r);
 	CHECK_ERRNO(open_handle(r->mnt, &h, O_PATH), ESTALE);
 	/* what has been moved out is not in the tree any more */
 	h = handle_of(M(r, "dir/sub"));
@@ -292,6 +307,7 @@ static void set_dir(struct raw *r, uint64_t mask)
 WHOLE(below_a_folder)
 {
 	struct handle a, sub, good, h;
+	int fd;
 
 	CHECK_OK(mkdir(S(r, "dir/sub/deep"), 0755));
 	give_dir_away(r);
@@ -300,8 +316,12 @@ WHOLE(below_a_folder)
 	good = handle_of(M(r, "good"));
 	CHECK_EQ(a.type, BELOW_TOP);
 	CHECK(good.type != BELOW_TOP);
-	opens(r, &a, S(r, "dir/a"));
-	opens(r, &sub, S(r, "dir/sub/deep"));
+	fd = (int)CHECK_OK(open(M(r, "dir"), O_PATH | O_CLOEXEC));
+	for (int i = 0; i < 2; i++) {
+		opens(r, &a, S(r, "dir/a"));
+		opens(r, &sub, S(r, "dir/sub/deep"));
+		drop_all(r);
+	}
 	/* outside of that folder, though below the root */
 	h = wrapped(a, handle_of(S(r, "good")));
 	CHECK_ERRNO(open_handle(r->mnt, &h, O_PATH), ESTALE);
@@ -320,6 +340,13 @@ WHOLE(below_a_folder)
 		h.f_handle[word * WORD] ^= 1;
 		CHECK_ERRNO(open_handle(r->mnt, &h, O_PATH), ESTALE);
 	}
+	/* a daemon that does not say that it can is not asked for a top that is forgotten */
+	close(fd);
+	drop_all(r);
+	raw_barrier(r);
+	raw_reset(r);
+	CHECK_ERRNO(open_handle(r->mnt, &a, O_PATH), ESTALE);
+	expect_silence(r);
 }
 
 WHOLE(taken_back)
@@ -439,32 +466,48 @@ WHOLE(not_below)
 	CHECK_ERRNO(try_handle(AT_FDCWD, M(second, "good"), &h, 0), EOPNOTSUPP);
 	CHECK_OK(access(M(second, "good"), R_OK));
 	frame_second_end(second);
-	CHECK_OK(umount(over));
+	frame_umount(over);
 }
 
 /* How much room it needs is said, and is enough */
 WHOLE(room)
 {
 	struct handle h = { 0 };
-	unsigned int needed;
+	unsigned int needed = 0;
 	int mount_id;
 
 	for (unsigned int n = 0; n < 64; n += WORD) {
 		h.bytes = n;
 		if (!name_to_handle_at(AT_FDCWD, M(r, "dir/a"), fh(&h), &mount_id, 0)) {
 			CHECK(n > 0);
+			CHECK_EQ(n, needed);
 			CHECK_EQ(h.bytes, n);
 			opens(r, &h, S(r, "dir/a"));
 			return;
 		}
 		CHECK_EQ(errno, EOVERFLOW);
+		CHECK(h.bytes > n);
+		CHECK(!needed || h.bytes == needed);
 		needed = h.bytes;
-		CHECK(needed > n);
 	}
 	FAIL("%u bytes are needed, and not enough", needed);
 }
 
-/* Any bytes at all */
+static bool is_below_dir(struct raw *r, int fd)
+{
+	static const char *const there[] = { "dir/a", "dir/b", "dir/sub" };
+	struct stat opened, st;
+	bool same = false;
+
+	CHECK_OK(fstat(fd, &opened));
+	for (size_t i = 0; i < sizeof(there) / sizeof(*there); i++) {
+		CHECK_OK(lstat(S(r, there[i]), &st));
+		same |= st.st_ino == opened.st_ino;
+	}
+	return same;
+}
+
+/* Any bytes at all lead to nothing but what was given away */
 WHOLE(garbage)
 {
 	struct handle a, dir;
@@ -487,8 +530,10 @@ WHOLE(garbage)
 		fd = open_handle(r->mnt, &h, O_PATH);
 		if (fd < 0 && errno != ESTALE && errno != EINVAL)
 			FAIL("round %d: %s", i, strerror(errno));
-		if (fd >= 0)
-			close(fd);
+		if (fd < 0)
+			continue;
+		CHECK(is_below_dir(r, fd));
+		close(fd);
 	}
 }
 
@@ -516,7 +561,8 @@ WHOLE(after_abort, .flags = KT_DEAD)
 WHOLE(told_of)
 {
 	int watch = (int)CHECK_OK(fanotify_init(FAN_CLASS_NOTIF | FAN_CLOEXEC |
-						FAN_REPORT_DFID_NAME, O_RDONLY));
+						FAN_NONBLOCK | FAN_REPORT_DFID_NAME,
+						O_RDONLY));
 	_Alignas(struct fanotify_event_metadata) char buf[4096];
 	const struct fanotify_event_metadata *ev = (void *)buf;
 	const struct fanotify_event_info_fid *info = (void *)(ev + 1);
@@ -537,22 +583,30 @@ WHOLE(told_of)
 
 /* Handles are opened while names change, here and below, and are forgotten */
 static _Atomic bool stop;
+static _Atomic int moved;
+
+static void move(const char *from, const char *to)
+{
+	if (!rename(from, to))
+		atomic_fetch_add(&moved, 1);
+}
 
 static void *change(void *arg)
 {
 	struct raw *r = arg;
 
 	for (int i = 0; !atomic_load(&stop); i++) {
-		bool here = i & 1;
+		const char *top = i & 1 ? r->mnt : r->src;
+		char sub[PATH_MAX], away[PATH_MAX], inside[PATH_MAX], out[PATH_MAX];
 
-		rename(here ? M(r, "dir/sub") : S(r, "dir/sub"),
-		       here ? M(r, "private/sub") : S(r, "private/sub"));
-		rename(here ? M(r, "private/sub/f") : S(r, "private/sub/f"),
-		       here ? M(r, "dir/f") : S(r, "dir/f"));
-		rename(here ? M(r, "dir/f") : S(r, "dir/f"),
-		       here ? M(r, "private/sub/f") : S(r, "private/sub/f"));
-		rename(here ? M(r, "private/sub") : S(r, "private/sub"),
-		       here ? M(r, "dir/sub") : S(r, "dir/sub"));
+		snprintf(sub, sizeof(sub), "%.3000s/dir/sub", top);
+		snprintf(away, sizeof(away), "%.3000s/private/sub", top);
+		snprintf(inside, sizeof(inside), "%.3000s/private/sub/f", top);
+		snprintf(out, sizeof(out), "%.3000s/dir/f", top);
+		move(sub, away);
+		move(inside, out);
+		move(out, inside);
+		move(away, sub);
 		frame_drop_names(r);
 		if (i % 8 == 0)
 			drop_names(r->src);
@@ -562,7 +616,7 @@ static void *change(void *arg)
 
 WHOLE(races)
 {
-	enum { ROUNDS = 400 };
+	enum { ROUNDS = 400, MOVES = 40 };
 	struct handle file, deep;
 	int found = 0;
 	pthread_t thread;
@@ -572,8 +626,9 @@ WHOLE(races)
 	file = handle_of(M(r, "dir/sub/f"));
 	deep = handle_of(M(r, "dir/sub/deep"));
 	atomic_store(&stop, false);
+	atomic_store(&moved, 0);
 	CHECK_EQ(pthread_create(&thread, NULL, change, r), 0);
-	for (int i = 0; i < ROUNDS; i++) {
+	for (int i = 0; i < ROUNDS || atomic_load(&moved) < MOVES; i++) {
 		int fd = open_handle(r->mnt, i & 1 ? &file : &deep, O_PATH);
 
 		if (fd < 0) {
@@ -586,6 +641,8 @@ WHOLE(races)
 	atomic_store(&stop, true);
 	CHECK_EQ(pthread_join(thread, NULL), 0);
 	CHECK(found > 0);
+	/* the last move back may have been refused */
+	rename(S(r, "private/sub"), S(r, "dir/sub"));
 	opens(r, &deep, S(r, "dir/sub/deep"));
 	expect_silence(r);
 }

@@ -37,7 +37,8 @@ if [[ $* == matrix ]]; then
 	ext4=('matrix.all_but_*')
 elif (($#)); then
 	groups=() ext4=() fold=()
-	for name; do
+	mapfile -t named < <("$program" --list "$@")
+	for name in "${named[@]}"; do
 		if [[ $name == fold* ]]; then
 			fold+=("$name")
 		else
