@@ -378,6 +378,50 @@ WHOLE(taken_back)
 }
 
 /*
+ * The kernel has found a folder before the daemon names it with a mask that can't follow:
+ * so there are two inodes, and it is that of the daemon that counts.
+ */
+WHOLE(kept_by_another_inode)
+{
+	struct handle f;
+	int dir, sub;
+
+	put_file(S(r, "dir/sub/f"), "x", 1);
+	give_dir_away(r);
+	dir = (int)CHECK_OK(open(M(r, "dir"), O_PATH | O_CLOEXEC));
+	f = handle_of(M(r, "dir/sub/f"));
+	sub = (int)CHECK_OK(open(M(r, "dir/sub"), O_PATH | O_CLOEXEC));
+	opens(r, &f, S(r, "dir/sub/f"));
+	set_dir(r, r->supported & ~RAW_SUBTREE);
+	r->opt.ops = RAW_ALL & ~(RAW_SUBTREE | OP(READDIR));
+	CHECK_OK(access(M(r, "dir/sub"), F_OK));
+	CHECK(raw_node_find(r, "sub"));
+	set_dir(r, r->supported);
+	CHECK_ERRNO(open_handle(r->mnt, &f, O_PATH), ESTALE);
+	close(sub);
+	close(dir);
+}
+
+/* A name that is gone does not say that a file is in the tree */
+WHOLE(other_name_outside)
+{
+	char path[PATH_MAX];
+	struct handle h;
+	int fd;
+
+	h = handle_of(M(r, "dir/a"));
+	fd = (int)CHECK_OK(open(M(r, "dir/a"), O_PATH | O_CLOEXEC));
+	snprintf(path, sizeof(path), "%.3000s/outside", r->dir);
+	CHECK_OK(umount2(r->src, MNT_DETACH));
+	CHECK_OK(link(S(r, "dir/a"), path));
+	CHECK_OK(unlink(S(r, "dir/a")));
+	CHECK_ERRNO(open_handle(r->mnt, &h, O_PATH), ESTALE);
+	CHECK_OK(rename(path, S(r, "dir/a")));
+	bind_source(r);
+	close(fd);
+}
+
+/*
  * All of a file system is given away, but for a folder that the daemon keeps: a file in
  * that one can't be had by a handle that does not say where it is.
  */
