@@ -124,6 +124,22 @@ KTEST(fresh, open_file, .opt.ops = RAW_ALL)
 	close(fd);
 }
 
+/* The size of a directory changes with each name in it. The server lists it here. */
+KTEST(fresh, end_of_directory, .opt.ops = RAW_ALL & ~OP(READDIR))
+{
+	int fd = (int)CHECK_OK(open(M(r, "dir"), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	char name[64];
+	struct stat st;
+
+	for (int i = 0; i < 300; i++) {
+		snprintf(name, sizeof(name), "dir/one-of-the-names-that-fill-a-block-%d", i);
+		put_file(S(r, name), "x", 1);
+	}
+	CHECK_OK(stat(S(r, "dir"), &st));
+	CHECK_EQ(lseek(fd, 0, SEEK_END), st.st_size);
+	close(fd);
+}
+
 /* Calls that the VFS bounds by the size of the inode here */
 KTEST(fresh, grown, .opt.ops = RAW_ALL)
 {
