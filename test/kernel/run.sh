@@ -11,12 +11,12 @@ set -euo pipefail
 
 program=$(realpath "${1:?usage: run.sh BUILD_DIR [CASE...]}")/test/kernel/fusept-ktest
 shift
-groups=(abort attr control counters create_reply daemon dir fault fdinfo fresh handle held hostile io ioctl_bind
+groups=(abort attr control counters create_reply daemon dir escape fault fdinfo fresh handle held hostile io ioctl_bind
 	ioctl_mask ioctl_open killpriv late lock lock_served lookup_reply make map mixed mounts names negotiate
 	open perm readdir_passthrough reflink splice stack stress trace unnamed xattr)
 xfs=(reflink)
 fold=(fold)
-ext4=(attr control dir fault fresh handle held io killpriv late lock map mixed names nfs open perm splice stress subtree xattr)
+ext4=(attr control dir escape fault fresh handle held io killpriv late lock map mixed names nfs open perm splice stress subtree xattr)
 
 # Errors on demand: of any allocation, and without a word in the log.
 for attr in failslab fail_page_alloc; do
