@@ -681,6 +681,54 @@ FUSEPT_API size_t fusept_add_direntry_plus(fuse_req_t req, int passthrough, char
 					   const struct fuse_entry_param *e,
 					   struct fusept_backing *backing, off_t off);
 
+/* ------------------------------------------------------------------------
+ * Counters: who did what
+ */
+
+/** Opcodes that are counted are less than this.  Since: 0.1 */
+#define FUSEPT_OPCODES 64
+
+/**
+ * Operations on a mounted file system since it was mounted, by opcode, which is
+ * one of enum fusept_opcode or another that fusept_op_name() knows.
+ *
+ * Since: 0.1
+ */
+struct fusept_counters {
+	/** done by the kernel on the file below */
+	uint64_t kernel[FUSEPT_OPCODES];
+	/** requests that the kernel has sent to the daemon */
+	uint64_t daemon[FUSEPT_OPCODES];
+};
+
+/**
+ * Ask the kernel who did what on a FUSE mount; any program may that is root or runs
+ * as who has mounted it.
+ *
+ * Mounts of daemons with FUSEPT_LEVEL_OPS are counted; for others all is 0.  A
+ * daemon may ask about its own mount, also in a handler: the mount point itself is
+ * looked at without a request.
+ *
+ * @param path the mount point, or anything in the file system
+ * @param counters where to store them
+ * @return 0 or
+ *         -EINVAL path or counters is NULL
+ *         -ENODEV no FUSE file system is mounted there, or the control file system
+ *                 not on /sys/fs/fuse/connections
+ *         -EOPNOTSUPP  this kernel does not count
+ *         -EACCES neither root nor who has mounted it
+ *         -ENOMEM, -EMFILE, -ENFILE  out of memory or descriptors
+ *         -EPROTO the kernel said what nobody understands
+ *         or what looking path up gave: -ENOENT, -ENOTDIR, -ELOOP, -ENAMETOOLONG,
+ *         -ENOTCONN
+ *
+ * Kernel: one with the patches of this project.
+ *
+ * Since: 0.1
+ */
+FUSEPT_API FUSEPT_CHECKED int fusept_counters_read(const char *path,
+						   struct fusept_counters *counters);
+
 #ifdef __cplusplus
 }
 #endif

@@ -56,6 +56,9 @@ struct fusept_init {
 	struct fusept_init_reply reply;
 };
 
+/* counters.c: @file as the kernel writes it.  0, or -errno. */
+int fusept_counters_parse(const char *file, struct fusept_counters *counters);
+
 /* sys.c: the one door to the kernel's ioctls.  Not negative, or -errno. */
 int fusept_sys_ioctl(int fd, unsigned long request, void *arg);
 

@@ -180,7 +180,7 @@ static int serve(struct mirror *m)
 		result = loop(m);
 	}
 	reporter_stop(reporter);
-	mirror_report(m);
+	mirror_report(m, FALSE);
 	nodes_free(g_steal_pointer(&m->nodes));
 	fusept_session_free(m->session);
 	return result;

@@ -55,7 +55,8 @@ struct reporter;
 struct reporter *reporter_start(struct mirror *m);
 void reporter_stop(struct reporter *reporter);
 /* Prints and writes the counts. */
-void mirror_report(struct mirror *m);
+/* What the kernel did is known while it is @mounted. */
+void mirror_report(struct mirror *m, gboolean mounted);
 /* What is wrong: on stderr, or in the system's log once it is a daemon. */
 void mirror_complain(struct mirror *m, const char *format, ...) G_GNUC_PRINTF(2, 3);
 

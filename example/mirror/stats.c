@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define OPCODES 64
+#define OPCODES FUSEPT_OPCODES
 
 struct stats {
 	atomic_uint_least64_t served[OPCODES];
@@ -62,6 +62,11 @@ static guint64 served(struct stats *stats, int opcode)
 	return atomic_load_explicit(&stats->served[opcode], memory_order_relaxed);
 }
 
+static guint64 by_kernel(const struct stats_about *about, int opcode)
+{
+	return about->kernel ? about->kernel[opcode] : 0;
+}
+
 static void print_refused(struct stats *stats, FILE *out)
 {
 	GHashTableIter at;
@@ -75,42 +80,54 @@ static void print_refused(struct stats *stats, FILE *out)
 	pthread_mutex_unlock(&stats->lock);
 }
 
+static void print_row(const char *name, guint64 daemon, guint64 kernel, FILE *out)
+{
+	fprintf(out, "%-20s %12" G_GUINT64_FORMAT " %12" G_GUINT64_FORMAT "\n", name, daemon,
+		kernel);
+}
+
 void stats_print(struct stats *stats, const struct stats_about *about, FILE *out)
 {
-	guint64 sum = 0;
+	guint64 daemon = 0, kernel = 0;
 
 	fprintf(out, "level %s, operations of the kernel: %s", about->level, about->ops);
 	if (about->reason)
 		fprintf(out, " (limited: %s)", strerror(-about->reason));
-	fprintf(out, "\n%-20s %12s\n", "operation", "requests");
+	fprintf(out, "\n%-20s %12s %12s\n", "operation", "requests", "by kernel");
 	for (int opcode = 1; opcode < OPCODES; opcode++) {
 		const char *name = fusept_op_name(opcode);
 
-		if (!served(stats, opcode))
+		if (!served(stats, opcode) && !by_kernel(about, opcode))
 			continue;
-		fprintf(out, "%-20s %12" G_GUINT64_FORMAT "\n", name ? name : "?",
-			served(stats, opcode));
-		sum += served(stats, opcode);
+		print_row(name ? name : "?", served(stats, opcode), by_kernel(about, opcode), out);
+		daemon += served(stats, opcode);
+		kernel += by_kernel(about, opcode);
 	}
-	fprintf(out, "%-20s %12" G_GUINT64_FORMAT "\n", "all", sum);
+	print_row("all", daemon, kernel, out);
 	print_refused(stats, out);
 	fflush(out);
 }
 
-/* Names are upper-case words, so nothing needs an escape. */
+static void json_name(int opcode, guint64 times, GString *json)
+{
+	const char *name = fusept_op_name(opcode);
+
+	/* Names are upper-case words, so nothing needs an escape. */
+	if (times && name)
+		g_string_append_printf(json, "%s\"%s\":%" G_GUINT64_FORMAT,
+				       json->str[json->len - 1] == '{' ? "" : ",", name, times);
+}
+
 static void json_served(struct stats *stats, GString *json)
 {
-	const char *comma = "";
+	for (int opcode = 1; opcode < OPCODES; opcode++)
+		json_name(opcode, served(stats, opcode), json);
+}
 
-	for (int opcode = 1; opcode < OPCODES; opcode++) {
-		const char *name = fusept_op_name(opcode);
-
-		if (!served(stats, opcode) || !name)
-			continue;
-		g_string_append_printf(json, "%s\"%s\":%" G_GUINT64_FORMAT, comma, name,
-				       served(stats, opcode));
-		comma = ",";
-	}
+static void json_by_kernel(const struct stats_about *about, GString *json)
+{
+	for (int opcode = 1; opcode < OPCODES; opcode++)
+		json_name(opcode, by_kernel(about, opcode), json);
 }
 
 static void json_refused(struct stats *stats, GString *json)
@@ -137,6 +154,8 @@ static GString *stats_json(struct stats *stats, const struct stats_about *about)
 	g_string_append_printf(json, "\"reason\":\"%s\",\"requests\":{",
 			       about->reason ? errno_name(-about->reason) : "");
 	json_served(stats, json);
+	g_string_append(json, "},\"kernel\":{");
+	json_by_kernel(about, json);
 	g_string_append(json, "},\"refused\":{");
 	json_refused(stats, json);
 	g_string_append(json, "}}\n");

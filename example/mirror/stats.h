@@ -14,6 +14,7 @@ struct stats_about {
 	const char *level; /* "none", "io", "ops" */
 	char ops[1024];	   /* names of the mask in force */
 	int reason;	   /* -errno that limits the level, or 0 */
+	const uint64_t *kernel; /* what it did by itself, by opcode; NULL if nobody knows */
 };
 
 /* A mirror's own opcodes, below and above those that a mask may have. */

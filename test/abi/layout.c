@@ -29,6 +29,11 @@ SAME(FUSEPT_OPS_NAMES, UINT64_C(0x40004000001a3));
 SAME(FUSEPT_OPS_ALL, UINT64_MAX & ~FUSEPT_OPS_NAMES);
 SAME(FUSEPT_OPS_SUPPORTED, UINT64_C(1) << 63);
 
+SAME(FUSEPT_OPCODES, 64);
+SAME(offsetof(struct fusept_counters, kernel), 0);
+SAME(offsetof(struct fusept_counters, daemon), 64 * 8);
+SAME(sizeof(struct fusept_counters), 2 * 64 * 8);
+
 int main(void)
 {
 	return 0;

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -120,6 +121,18 @@ static void on_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t of
 	fuse_reply_buf(req, buf, used);
 }
 
+/* Also in a handler, where a request to oneself might wait for ever */
+static struct fusept_counters in_handler;
+
+static void on_statfs(fuse_req_t req, fuse_ino_t ino)
+{
+	const struct statvfs st = {.f_bsize = 4096, .f_namemax = 255};
+
+	(void)ino;
+	CHECK_EQ(fusept_counters_read(DIR, &in_handler), 0);
+	fuse_reply_statfs(req, &st);
+}
+
 static const struct fuse_lowlevel_ops ops = {
 	.readdirplus = on_readdirplus,
 	.lookup = on_lookup,
@@ -128,6 +141,7 @@ static const struct fuse_lowlevel_ops ops = {
 	.open = on_open,
 	.create = on_create,
 	.release = on_release,
+	.statfs = on_statfs,
 };
 
 static void start_with(struct daemon *d, uint32_t flags)
@@ -200,6 +214,28 @@ TEST(every_type_binds_at_lookup)
 	CHECK_SYS(close(open(DIR "/dir", O_RDONLY | O_DIRECTORY | O_CLOEXEC)));
 	CHECK_EQ(getattrs, 0);
 	CHECK_EQ(opens, 0);
+	finish(&d);
+}
+
+TEST(counters_say_who_did_what)
+{
+	struct fusept_counters c;
+	struct statvfs st;
+	struct daemon d;
+
+	start(&d);
+	give_backing(&d, A_FILE, FUSEPT_OPS_ALL);
+	daemon_serve(&d);
+	for (int i = 0; i < 3; i++)
+		check_same_stat(DIR "/file", nodes[A_FILE].fd);
+	CHECK_EQ(fusept_counters_read(DIR "/file", &c), 0);
+	CHECK_EQ(c.daemon[FUSEPT_LOOKUP], lookups);
+	CHECK_EQ(c.kernel[FUSEPT_LOOKUP], 0);
+	CHECK_EQ(c.kernel[FUSEPT_GETATTR] + c.kernel[FUSEPT_STATX], 3);
+	CHECK_EQ(c.daemon[FUSEPT_GETATTR], getattrs + root_getattrs);
+	CHECK_SYS(statvfs(DIR, &st));
+	CHECK_EQ(in_handler.daemon[FUSEPT_STATFS], 1);
+	CHECK_EQ(fusept_counters_read(BASE, &c), -ENODEV);
 	finish(&d);
 }
 
