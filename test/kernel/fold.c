@@ -102,6 +102,27 @@ FOLD(made)
 	note_names(l);
 }
 
+/* A dentry below that was just made something with is hashed late; it was made once */
+FOLD(made_new)
+{
+	int fd;
+
+	fold_sub();
+	fd = NOTE_FD(open("New", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640));
+	NOTE(write(fd, "x", 1));
+	close(fd);
+	NOTE(mknod("Fifo", S_IFIFO | 0600, 0));
+	NOTE(symlink("New", "Link"));
+	NOTE(mkdir("Dir", 0750));
+	NOTE(open("NEW", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640));
+	NOTE(mknod("FIFO", S_IFIFO | 0600, 0));
+	note_same(l, "New", "NEW");
+	note_same(l, "Fifo", "FIFO");
+	note_same(l, "Link", "LINK");
+	note_same(l, "Dir", "DIR");
+	note_names(l);
+}
+
 FOLD(renamed)
 {
 	fold_sub();
