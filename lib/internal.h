@@ -56,6 +56,9 @@ struct fusept_init {
 	struct fusept_init_reply reply;
 };
 
+/* session.c: options of a caller, which may be older or newer.  0, -EINVAL or -E2BIG. */
+int fusept_sized_read(const void *options, void *known, size_t size);
+
 /* counters.c: @file as the kernel writes it.  0, or -errno. */
 int fusept_counters_parse(const char *file, struct fusept_counters *counters);
 

@@ -6,22 +6,32 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The caller's options may be older (shorter) or newer (longer) than ours. */
+int fusept_sized_read(const void *options, void *known, size_t size)
+{
+	const unsigned char *bytes = options;
+	size_t given;
+
+	memset(known, 0, size);
+	if (!options)
+		return 0;
+	memcpy(&given, options, sizeof(given));
+	if (given < sizeof(given))
+		return -EINVAL;
+	for (size_t i = size; i < given; i++) {
+		if (bytes[i] != 0)
+			return -E2BIG;
+	}
+	memcpy(known, options, given < size ? given : size);
+	return 0;
+}
+
 static int read_options(const struct fusept_session_options *options, struct fusept_init_wish *wish)
 {
-	struct fusept_session_options known = {0};
-	const unsigned char *bytes = (const unsigned char *)options;
+	struct fusept_session_options known;
+	int err = fusept_sized_read(options, &known, sizeof(known));
 
-	if (options) {
-		if (options->size < sizeof(options->size))
-			return -EINVAL;
-		for (size_t i = sizeof(known); i < options->size; i++) {
-			if (bytes[i] != 0)
-				return -E2BIG;
-		}
-		memcpy(&known, options,
-		       options->size < sizeof(known) ? options->size : sizeof(known));
-	}
+	if (err)
+		return err;
 	if ((known.flags & ~(FUSEPT_SESSION_KILLPRIV | FUSEPT_SESSION_READDIR)) || known.reserved != 0 ||
 	    known.max_stack_depth > 2 || known.max_level > FUSEPT_LEVEL_OPS)
 		return -EINVAL;

@@ -269,7 +269,7 @@ static enum options_result read_libfuse(struct options *opt, struct fuse_args *a
 	return read_paths(opt, cmdline.mountpoint);
 }
 
-/* Who may use the mount, who checks that, and what it is called. */
+/* Who may use the mount, and what it is called. */
 static int add_mount_options(struct options *opt, struct fuse_args *args)
 {
 	g_autofree char *name = NULL;
@@ -284,8 +284,6 @@ static int add_mount_options(struct options *opt, struct fuse_args *args)
 	err = fuse_opt_insert_arg(args, 1, "-osubtype=fusept-mirror");
 	if (!err)
 		err = fuse_opt_insert_arg(args, 1, name);
-	if (!err)
-		err = fuse_opt_add_arg(args, "-odefault_permissions");
 	if (!err && !geteuid() && !opt->allow_root)
 		err = fuse_opt_add_arg(args, "-oallow_other");
 	return err ? -ENOMEM : 0;

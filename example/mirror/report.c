@@ -37,15 +37,12 @@ void mirror_complain(struct mirror *m, const char *format, ...)
 		complain("%s", text);
 }
 
-void mirror_report(struct mirror *m, gboolean mounted)
+void mirror_report(struct mirror *m)
 {
-	struct fusept_counters counters;
 	struct stats_about about;
 	int err = 0;
 
-	pass_describe(m, &about);
-	about.kernel = mounted && !fusept_counters_read(m->opt.mountpoint, &counters) ?
-			       counters.kernel : NULL;
+	masks_describe(m, &about);
 	if (!m->daemon)
 		stats_print(m->stats, &about, stderr);
 	if (m->opt.stats)
@@ -67,7 +64,7 @@ static void *reporter_run(void *data)
 		if (poll(fds, 2, -1) < 0)
 			continue;
 		if (fds[0].revents && read(reporter->signals, &info, sizeof(info)) > 0)
-			mirror_report(reporter->m, TRUE);
+			mirror_report(reporter->m);
 		else if (fds[1].revents)
 			return NULL;
 	}

@@ -2,14 +2,10 @@
 /* Counting requests, and showing the counts. */
 #include "mirror.h"
 
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define OPCODES FUSEPT_OPCODES
-
 struct stats {
-	atomic_uint_least64_t served[OPCODES];
 	pthread_mutex_t lock;
 	GHashTable *refused; /* errno -> how often, under the lock */
 };
@@ -32,12 +28,6 @@ void stats_free(struct stats *stats)
 	g_free(stats);
 }
 
-void stats_count(struct stats *stats, int opcode)
-{
-	if (opcode > 0 && opcode < OPCODES)
-		atomic_fetch_add_explicit(&stats->served[opcode], 1, memory_order_relaxed);
-}
-
 /* A file could not be registered; @err is positive. */
 void stats_refused(struct stats *stats, int err)
 {
@@ -55,16 +45,6 @@ static const char *errno_name(int err)
 	const char *name = strerrorname_np(err);
 
 	return name ? name : "unknown";
-}
-
-static guint64 served(struct stats *stats, int opcode)
-{
-	return atomic_load_explicit(&stats->served[opcode], memory_order_relaxed);
-}
-
-static guint64 by_kernel(const struct stats_about *about, int opcode)
-{
-	return about->kernel ? about->kernel[opcode] : 0;
 }
 
 static void print_refused(struct stats *stats, FILE *out)
@@ -94,40 +74,36 @@ void stats_print(struct stats *stats, const struct stats_about *about, FILE *out
 	if (about->reason)
 		fprintf(out, " (limited: %s)", strerror(-about->reason));
 	fprintf(out, "\n%-20s %12s %12s\n", "operation", "requests", "by kernel");
-	for (int opcode = 1; opcode < OPCODES; opcode++) {
+	for (int opcode = 1; opcode < FUSEPT_OPCODES; opcode++) {
 		const char *name = fusept_op_name(opcode);
+		guint64 ours = about->counters.daemon[opcode];
+		guint64 its = about->counters.kernel[opcode];
 
-		if (!served(stats, opcode) && !by_kernel(about, opcode))
+		if (!ours && !its)
 			continue;
-		print_row(name ? name : "?", served(stats, opcode), by_kernel(about, opcode), out);
-		daemon += served(stats, opcode);
-		kernel += by_kernel(about, opcode);
+		print_row(name ? name : "?", ours, its, out);
+		daemon += ours;
+		kernel += its;
 	}
 	print_row("all", daemon, kernel, out);
 	print_refused(stats, out);
 	fflush(out);
 }
 
-static void json_name(int opcode, guint64 times, GString *json)
+/* Names are upper-case words, so nothing needs an escape. */
+static void json_counts(const uint64_t *counts, GString *json)
 {
-	const char *name = fusept_op_name(opcode);
+	const char *comma = "";
 
-	/* Names are upper-case words, so nothing needs an escape. */
-	if (times && name)
-		g_string_append_printf(json, "%s\"%s\":%" G_GUINT64_FORMAT,
-				       json->str[json->len - 1] == '{' ? "" : ",", name, times);
-}
+	for (int opcode = 1; opcode < FUSEPT_OPCODES; opcode++) {
+		const char *name = fusept_op_name(opcode);
 
-static void json_served(struct stats *stats, GString *json)
-{
-	for (int opcode = 1; opcode < OPCODES; opcode++)
-		json_name(opcode, served(stats, opcode), json);
-}
-
-static void json_by_kernel(const struct stats_about *about, GString *json)
-{
-	for (int opcode = 1; opcode < OPCODES; opcode++)
-		json_name(opcode, by_kernel(about, opcode), json);
+		if (!counts[opcode] || !name)
+			continue;
+		g_string_append_printf(json, "%s\"%s\":%" G_GUINT64_FORMAT, comma, name,
+				       counts[opcode]);
+		comma = ",";
+	}
 }
 
 static void json_refused(struct stats *stats, GString *json)
@@ -153,9 +129,9 @@ static GString *stats_json(struct stats *stats, const struct stats_about *about)
 	g_string_append_printf(json, "{\"level\":\"%s\",\"ops\":\"%s\",", about->level, about->ops);
 	g_string_append_printf(json, "\"reason\":\"%s\",\"requests\":{",
 			       about->reason ? errno_name(-about->reason) : "");
-	json_served(stats, json);
+	json_counts(about->counters.daemon, json);
 	g_string_append(json, "},\"kernel\":{");
-	json_by_kernel(about, json);
+	json_counts(about->counters.kernel, json);
 	g_string_append(json, "},\"refused\":{");
 	json_refused(stats, json);
 	g_string_append(json, "}}\n");

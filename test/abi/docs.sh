@@ -1,11 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# docs.sh HEADER MAN-FOLDER: every function has a comment with its version and all
+# docs.sh MAN-FOLDER HEADER...: every function has a comment with its version and all
 # its parameters, and a man page that has the same prototype; every error that the
 # header promises is in the page.
 set -euo pipefail
 
-header=$1 man=$2 failed=0
+man=$1 failed=0
+shift
+headers=("$@")
 
 fail() {
 	echo "$*" >&2
@@ -32,7 +34,7 @@ functions() {
 				print name "\t" prototype "\t" comment
 				comment = ""
 			}
-		}' "$header"
+		}' "${headers[@]}"
 }
 
 # The synopses of the pages as prototypes, one a line.
@@ -45,7 +47,8 @@ synopses() {
 
 # Names of a prototype's parameters, one a line.
 parameters() {
-	sed -e 's/.*(//' -e 's/).*//' <<<"$1" | tr ',' '\n' | grep -o '[a-z_]*$'
+	sed -e 's/.*(//' -e 's/).*//' <<<"$1" | tr ',' '\n' | grep -o '[a-z_]*\(\[\]\)*$' |
+		sed -e 's/\[\]//' -e '/^void$/d'
 }
 
 # The page that has NAME among its names.

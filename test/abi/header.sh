@@ -13,7 +13,9 @@ compile() { # LANGUAGE STANDARD VERSION
 	"${cc[@]}" -x "$1" -std="$2" -fsyntax-only -Wall -Wextra -Werror -pedantic -Wundef -Wshadow \
 		-D_FILE_OFFSET_BITS=64 -DFUSE_USE_VERSION="$3" "${fuse[@]}" -I"$include" - <<'END'
 #include <fusept.h>
+#include <fusept_stack.h>
 #include <fusept.h>
+#include <fusept_stack.h>
 int use(struct fusept_session *session);
 int use(struct fusept_session *session)
 {

@@ -22,6 +22,7 @@ export PKG_CONFIG_PATH=$prefix/lib/pkgconfig LD_LIBRARY_PATH=$prefix/lib
 installed() { (cd "$prefix" && find . ! -type d ! -path './share/man/*' -printf '%P\n' | sort); }
 diff <(installed) - <<'END'
 include/fusept.h
+include/fusept_stack.h
 lib/libfusept.a
 lib/libfusept.so
 lib/libfusept.so.0

@@ -1,10 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# symbols.sh LIBRARY MAP HEADER: what the library exports, what the map says and
-# what the header declares are the same, each name with its version.
+# symbols.sh LIBRARY MAP HEADER...: what the library exports, what the map says and
+# what the headers declare are the same, each name with its version.
 set -euo pipefail
 
-library=$1 map=$2 header=$3
+library=$1 map=$2
+shift 2
+headers=("$@")
 
 exported() {
 	nm -D --defined-only "$library" | awk '$2 != "A" { sub("@@", " ", $3); print $3 }' | sort
@@ -18,11 +20,11 @@ mapped() {
 
 # also those that comments name
 named() {
-	grep -o 'fusept_[a-z_]*(' "$header" | tr -d '(' | sort -u
+	sed '/^static inline\|^typedef/d' "${headers[@]}" | grep -o 'fusept_[a-z_]*(' | tr -d '(' | sort -u
 }
 
 api() {
-	grep '^FUSEPT_API' "$header" | grep -o 'fusept_[a-z_]*(' | tr -d '(' | sort
+	grep -h '^FUSEPT_API' "${headers[@]}" | grep -o 'fusept_[a-z_]*(' | tr -d '(' | sort
 }
 
 diff <(exported) <(mapped)
@@ -32,7 +34,7 @@ diff <(api) <(named)
 
 # the core depends on nothing but libfuse and the C library
 needed=$(readelf -d "$library" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' |
-	grep -vE '^(libfuse3\.so|libc\.so|libasan\.so|libubsan\.so|libtsan\.so|libgcc_s\.so)' || :)
+	grep -vE '^(libfuse3\.so|libc\.so|libasan\.so|libubsan\.so|libtsan\.so|libgcc_s\.so|ld-linux)' || :)
 if [[ -n $needed ]]; then
 	echo "needs $needed" >&2
 	exit 1

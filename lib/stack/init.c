@@ -1,13 +1,10 @@
-/* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What every request begins with, and the beginning and end of all. */
-#include "mirror.h"
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* The beginning and end of a connection, and whose a request is. */
+#include "stack.h"
 
-struct mirror *request_begin(fuse_req_t req, int opcode)
+struct fusept_stack *stack_of(fuse_req_t req)
 {
-	struct mirror *m = fuse_req_userdata(req);
-
-	stats_count(m->stats, opcode);
-	return m;
+	return fuse_req_userdata(req);
 }
 
 enum { MAX_WRITE = 512 * 1024 };
@@ -18,7 +15,7 @@ enum { MAX_WRITE = 512 * 1024 };
  *
  * HANDLE_KILLPRIV, on by default, would promise that suid and sgid go away
  * when a file is written. The daemon writes as root, so they would not: the
- * kernel has to take them away. The option killpriv asks for version 2 by way
+ * kernel has to take them away. FUSEPT_STACK_KILLPRIV asks for version 2 by way
  * of the library; see caller.c for how it is kept.
  *
  * With ATOMIC_O_TRUNC, also a default, the kernel would leave suid and sgid of
@@ -32,15 +29,25 @@ enum { MAX_WRITE = 512 * 1024 };
  * The writeback cache does not go together with passthrough, and would hide
  * what is written below.
  */
-void mirror_init(void *userdata, struct fuse_conn_info *conn)
+static void init_own(struct fusept_stack *s, struct fuse_conn_info *conn)
+{
+	if (s->own.init)
+		s->own.init(s->userdata, conn);
+	/* entries of READDIRPLUS would go past his LOOKUP or READDIR */
+	if ((s->own.lookup || s->own.readdir) && !s->own.readdirplus)
+		conn->want &= ~(FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO);
+}
+
+void stack_init(void *userdata, struct fuse_conn_info *conn)
 {
 	const unsigned int wanted = FUSE_CAP_DONT_MASK | FUSE_CAP_POSIX_ACL | FUSE_CAP_SPLICE_READ |
 				    FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE;
-	struct mirror *m = userdata;
+	struct fusept_stack *s = userdata;
 
-	stats_count(m->stats, STATS_INIT);
+	atomic_fetch_add(&s->served[FUSE_INIT], 1);
 	conn->max_write = MIN(conn->max_write, MAX_WRITE);
 	conn->want |= conn->capable & wanted;
+	init_own(s, conn);
 	conn->want &=
 		~(FUSE_CAP_HANDLE_KILLPRIV | FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_WRITEBACK_CACHE);
 #ifdef FUSE_CAP_HANDLE_KILLPRIV_V2
@@ -48,9 +55,11 @@ void mirror_init(void *userdata, struct fuse_conn_info *conn)
 #endif
 }
 
-void mirror_destroy(void *userdata)
+void stack_destroy(void *userdata)
 {
-	struct mirror *m = userdata;
+	struct fusept_stack *s = userdata;
 
-	stats_count(m->stats, STATS_DESTROY);
+	atomic_fetch_add(&s->served[FUSE_DESTROY], 1);
+	if (s->own.destroy)
+		s->own.destroy(s->userdata);
 }

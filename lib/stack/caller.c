@@ -1,50 +1,32 @@
-/* SPDX-License-Identifier: LGPL-2.1-or-later */
+// SPDX-License-Identifier: LGPL-2.1-or-later
 /*
  * A new file belongs to its caller: the thread takes the caller's user, group
  * and umask while it makes the file, so that owner, group of a directory with
  * S_ISGID, default ACL and the file's quota are the work of the file system
- * below. Quota binds who lacks CAP_SYS_RESOURCE, so the daemon has not got it.
+ * below. Quota binds who lacks CAP_SYS_RESOURCE; see fusept_stack_main().
  *
  * The kernel has checked the caller's permission, with the supplementary
  * groups that we don't know here. So the thread keeps its capabilities, all
  * but CAP_FSETID: it would keep S_ISGID in modes where the caller can't, and
  * suid and sgid of files whose data changes.
  */
-#include "mirror.h"
+#include "stack.h"
 
 #include <linux/capability.h>
 #include <sched.h>
 #include <sys/fsuid.h>
 #include <sys/syscall.h>
 
-/* For good, from this thread and those that it starts. */
-int caller_respect_quota(void)
-{
-	const int index = CAP_TO_INDEX(CAP_SYS_RESOURCE);
-	struct __user_cap_header_struct head = {
-		.version = _LINUX_CAPABILITY_VERSION_3,
-	};
-	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
-
-	if (syscall(SYS_capget, &head, data) < 0)
-		return -errno;
-	data[index].effective &= ~CAP_TO_MASK(CAP_SYS_RESOURCE);
-	data[index].permitted &= ~CAP_TO_MASK(CAP_SYS_RESOURCE);
-	if (syscall(SYS_capset, &head, data) < 0)
-		return -errno;
-	return 0;
-}
-
 /* Has this thread a umask of its own? */
-static GPrivate thread_is_apart;
+static _Thread_local bool thread_is_apart;
 
 static int thread_set_apart(void)
 {
-	if (g_private_get(&thread_is_apart))
+	if (thread_is_apart)
 		return 0;
 	if (unshare(CLONE_FS) < 0)
 		return -errno;
-	g_private_set(&thread_is_apart, GINT_TO_POINTER(TRUE));
+	thread_is_apart = true;
 	return 0;
 }
 
@@ -81,7 +63,7 @@ static int ids_set(uid_t uid, gid_t gid)
  * Makes the thread the caller of @req, until caller_leave(). Only root can;
  * else the daemon's user is the only one who may use the mount.
  */
-int caller_become(struct mirror *m, fuse_req_t req, gboolean with_umask)
+int caller_become(struct fusept_stack *s, fuse_req_t req, bool with_umask)
 {
 	const struct fuse_ctx *ctx = fuse_req_ctx(req);
 	int err = 0;
@@ -92,23 +74,23 @@ int caller_become(struct mirror *m, fuse_req_t req, gboolean with_umask)
 			return err;
 		umask(ctx->umask);
 	}
-	if (!m->owners)
+	if (!s->owners)
 		return 0;
 	/* takes the capabilities away that are about files, unless it's root */
 	err = ids_set(ctx->uid, ctx->gid);
 	if (!err && ctx->uid)
 		err = capabilities_set(CAP_FSETID);
 	if (err)
-		caller_leave(m);
+		caller_leave(s);
 	return err;
 }
 
 /* Becoming root again gives the capabilities back. */
-void caller_leave(struct mirror *m)
+void caller_leave(struct fusept_stack *s)
 {
 	int err = errno;
 
-	if (m->owners) {
+	if (s->owners) {
 		setfsuid(0);
 		setfsgid(0);
 	}
@@ -123,18 +105,18 @@ void caller_leave(struct mirror *m)
  * Whether a caller who is root has CAP_FSETID we don't know: without killpriv it
  * is the kernel that asks him, with it he is taken for one who has not.
  */
-int caller_change_begin(struct mirror *m, fuse_req_t req)
+int caller_change_begin(struct fusept_stack *s, fuse_req_t req)
 {
-	if (!m->owners || (!m->killpriv && !fuse_req_ctx(req)->uid))
+	if (!s->owners || (!s->killpriv && !fuse_req_ctx(req)->uid))
 		return 0;
 	return capabilities_set(CAP_FSETID);
 }
 
-void caller_change_end(struct mirror *m)
+void caller_change_end(struct fusept_stack *s)
 {
 	int err = errno;
 
-	if (m->owners)
+	if (s->owners)
 		capabilities_set(-1);
 	errno = err;
 }

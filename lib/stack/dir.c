@@ -1,13 +1,16 @@
-/* SPDX-License-Identifier: LGPL-2.1-or-later */
+// SPDX-License-Identifier: LGPL-2.1-or-later
 /*
  * OPENDIR, READDIR, READDIRPLUS, RELEASEDIR and FSYNCDIR.
  *
  * Offsets are those of the directory below, so a request whose handle is 0
  * (see file.c) can be served by opening the directory anew.
  */
-#include "mirror.h"
+#include "stack.h"
 
 #include <dirent.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct dir {
@@ -22,20 +25,24 @@ static void dir_free(struct dir *dir)
 	if (dir->stream)
 		closedir(dir->stream);
 	pthread_mutex_destroy(&dir->lock);
-	g_free(dir);
+	free(dir);
 }
 
-static int dir_open(struct mirror *m, fuse_ino_t ino, struct dir **out)
+static int dir_open(struct fusept_stack *s, fuse_ino_t ino, struct dir **out)
 {
-	g_auto(held) at = hold(m->nodes, ino);
+	HELD at = hold(s->nodes, ino);
 	struct dir *dir;
 	int fd = at.fd;
 
 	if (fd >= 0)
-		fd = nodes_openat(m->nodes, at.fd, ".", O_RDONLY | O_DIRECTORY, 0);
+		fd = nodes_openat(s->nodes, at.fd, ".", O_RDONLY | O_DIRECTORY, 0);
 	if (fd < 0)
 		return fd;
-	dir = g_new0(struct dir, 1);
+	dir = calloc(1, sizeof(*dir));
+	if (!dir) {
+		close(fd);
+		return -ENOMEM;
+	}
 	pthread_mutex_init(&dir->lock, NULL);
 	dir->stream = fdopendir(fd);
 	if (!dir->stream) {
@@ -48,11 +55,11 @@ static int dir_open(struct mirror *m, fuse_ino_t ino, struct dir **out)
 }
 
 /* The directory of a request, and whether it is opened for this request. */
-static int dir_of(struct mirror *m, fuse_ino_t ino, const struct fuse_file_info *fi,
+static int dir_of(struct fusept_stack *s, fuse_ino_t ino, const struct fuse_file_info *fi,
 		  struct dir **out)
 {
 	*out = (struct dir *)(uintptr_t)fi->fh;
-	return *out ? 0 : dir_open(m, ino, out);
+	return *out ? 0 : dir_open(s, ino, out);
 }
 
 static void dir_done(struct dir *dir, const struct fuse_file_info *fi)
@@ -61,18 +68,18 @@ static void dir_done(struct dir *dir, const struct fuse_file_info *fi)
 		dir_free(dir);
 }
 
-void mirror_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+void stack_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	struct mirror *m = request_begin(req, FUSEPT_OPENDIR);
+	struct fusept_stack *s = stack_of(req);
 	struct dir *dir;
-	int err = dir_open(m, ino, &dir);
+	int err = dir_open(s, ino, &dir);
 
 	if (err) {
 		fuse_reply_err(req, -err);
 		return;
 	}
 	fi->fh = (uintptr_t)dir;
-	if (pass_has(m, node_from_ino(m->nodes, ino), FUSEPT_RELEASEDIR)) {
+	if (pass_has(s, node_from_ino(s->nodes, ino), FUSEPT_RELEASEDIR)) {
 		dir_free(dir);
 		fi->fh = 0;
 	}
@@ -80,20 +87,19 @@ void mirror_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		dir_free(dir);
 }
 
-void mirror_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+void stack_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	(void)ino;
-	request_begin(req, FUSEPT_RELEASEDIR);
 	if (fi->fh)
 		dir_free((struct dir *)(uintptr_t)fi->fh);
 	fuse_reply_err(req, 0);
 }
 
-void mirror_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
+void stack_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
 {
-	struct mirror *m = request_begin(req, FUSEPT_FSYNCDIR);
+	struct fusept_stack *s = stack_of(req);
 	struct dir *dir;
-	int fd, err = dir_of(m, ino, fi, &dir);
+	int fd, err = dir_of(s, ino, fi, &dir);
 
 	if (err) {
 		fuse_reply_err(req, -err);
@@ -109,14 +115,17 @@ void mirror_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_f
 /* A reply being filled. */
 struct listing {
 	fuse_req_t req;
-	struct mirror *m;
-	const struct node *node; /* of the directory */
+	struct fusept_stack *s;
+	const struct fusept_node *node; /* of the directory */
 	struct dir *dir;
 	char *buf;
 	size_t size, used;
-	gboolean plus;
+	bool plus;
 	int passthrough; /* entries may have backings */
-	GPtrArray *nodes; /* looked up by entries of the reply */
+	fusept_name_filter *filter;
+	void *arg;
+	struct fusept_node **nodes; /* looked up by entries of the reply */
+	size_t count;
 };
 
 /* What READDIR says of an entry; node id 0: its name only. */
@@ -132,49 +141,63 @@ static void entry_plain(const struct dirent *de, struct fuse_entry_param *e)
  * so where inodes are to be bound it gives names only, and each file is bound at
  * its LOOKUP. "." and ".." are not looked up. NULL: @e stays as it is.
  */
-static struct node *entry_plus(struct listing *list, const struct dirent *de,
+static struct fusept_node *entry_plus(struct listing *list, const struct dirent *de,
 			       struct fuse_entry_param *e)
 {
 	struct entry entry;
 
-	if (!list->plus || (pass_entries(list->m) && !list->passthrough) ||
+	if (!list->plus || list->filter || (pass_entries(list->s) && !list->passthrough) ||
 	    !strcmp(de->d_name, ".") || !strcmp(de->d_name, ".."))
 		return NULL;
-	if (entry_from_name(list->m, list->node, dirfd(list->dir->stream), de->d_name, &entry))
+	if (entry_from_name(list->s, list->node, dirfd(list->dir->stream), de->d_name, &entry))
 		return NULL;
 	*e = entry.e;
 	return entry.node;
 }
 
 /* The size of an entry, which is written if it fits into @left bytes at @at. */
-static size_t entry_put(struct listing *list, const struct dirent *de,
+static size_t entry_put(struct listing *list, const struct dirent *de, const char *name,
 			const struct fuse_entry_param *e, struct fusept_backing *backing,
 			char *at, size_t left)
 {
 	if (list->plus)
-		return fusept_add_direntry_plus(list->req, list->passthrough, at, left, de->d_name,
-						e, backing, de->d_off);
-	return fuse_add_direntry(list->req, at, left, de->d_name, &e->attr, de->d_off);
+		return fusept_add_direntry_plus(list->req, list->passthrough, at, left, name, e,
+						backing, de->d_off);
+	return fuse_add_direntry(list->req, at, left, name, &e->attr, de->d_off);
 }
 
-/* Adds an entry; FALSE: it does not fit. */
-static gboolean listing_add(struct listing *list, const struct dirent *de)
+/* The name that is shown: the author may have another one, or none (NULL). */
+static const char *name_shown(const struct listing *list, const struct dirent *de, char *room,
+			      size_t size)
+{
+	if (!list->filter)
+		return de->d_name;
+	snprintf(room, size, "%s", de->d_name);
+	return list->filter(list->arg, de->d_name, room) ? room : NULL;
+}
+
+/* Adds an entry; false: it does not fit. */
+static bool listing_add(struct listing *list, const struct dirent *de)
 {
 	size_t left = list->size - list->used;
 	struct fuse_entry_param e;
-	struct node *node;
+	struct fusept_node *node;
+	char room[NAME_MAX + 1];
+	const char *name = name_shown(list, de, room, sizeof(room));
 
+	if (!name)
+		return true;
 	entry_plain(de, &e);
-	if (entry_put(list, de, &e, NULL, NULL, 0) > left)
-		return FALSE;
+	if (entry_put(list, de, name, &e, NULL, NULL, 0) > left)
+		return false;
 	node = entry_plus(list, de, &e);
-	list->used += entry_put(list, de, &e, node ? pass_entry(list->m, node) : NULL,
+	list->used += entry_put(list, de, name, &e, node ? pass_entry(list->s, node) : NULL,
 				list->buf + list->used, left);
 	if (node) {
-		g_ptr_array_add(list->nodes, node);
-		node_put(list->m->nodes, node);
+		list->nodes[list->count++] = node;
+		node_put(list->s->nodes, node);
 	}
-	return TRUE;
+	return true;
 }
 
 /* Fills the reply from @off on; -errno if nothing could be read. */
@@ -202,8 +225,8 @@ static int listing_fill(struct listing *list, off_t off)
 
 static void listing_undo(struct listing *list)
 {
-	for (guint i = 0; i < list->nodes->len; i++)
-		node_forget(list->m->nodes, list->nodes->pdata[i], 1);
+	for (size_t i = 0; i < list->count; i++)
+		node_forget(list->s->nodes, list->nodes[i], 1);
 }
 
 static void listing_reply(struct listing *list, off_t off)
@@ -219,44 +242,46 @@ static void listing_reply(struct listing *list, off_t off)
 		listing_undo(list);
 }
 
-static void read_entries(fuse_req_t req, struct mirror *m, fuse_ino_t ino, size_t size, off_t off,
-			 struct fuse_file_info *fi, gboolean plus, int passthrough)
+/* No entry of READDIRPLUS is smaller. */
+enum { MIN_ENTRY = 128 };
+
+void fusept_stack_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+			  struct fuse_file_info *fi, int plus, fusept_name_filter *filter, void *arg)
 {
-	g_autoptr(GPtrArray) nodes = g_ptr_array_new();
-	g_autofree char *buf = g_try_malloc(size);
+	int passthrough = plus ? fusept_readdir_passthrough(&size) : 0;
+	struct fusept_stack *s = stack_of(req);
 	struct listing list = {
 		.req = req,
-		.m = m,
-		.node = node_from_ino(m->nodes, ino),
-		.buf = buf,
+		.s = s,
+		.filter = filter,
+		.arg = arg,
+		.node = node_from_ino(s->nodes, ino),
+		.buf = malloc(size + 1),
 		.size = size,
 		.plus = plus,
 		.passthrough = passthrough,
-		.nodes = nodes,
+		.nodes = plus ? malloc((size / MIN_ENTRY + 1) * sizeof(*list.nodes)) : NULL,
 	};
-	int err = buf ? dir_of(m, ino, fi, &list.dir) : -ENOMEM;
+	int err = list.buf && (list.nodes || !plus) ? dir_of(s, ino, fi, &list.dir) : -ENOMEM;
 
 	if (err) {
 		fuse_reply_err(req, -err);
-		return;
+	} else {
+		listing_reply(&list, off);
+		dir_done(list.dir, fi);
 	}
-	listing_reply(&list, off);
-	dir_done(list.dir, fi);
+	free(list.nodes);
+	free(list.buf);
 }
 
-void mirror_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+void stack_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		    struct fuse_file_info *fi)
 {
-	struct mirror *m = request_begin(req, FUSEPT_READDIR);
-
-	read_entries(req, m, ino, size, off, fi, FALSE, 0);
+	fusept_stack_readdir(req, ino, size, off, fi, 0, NULL, NULL);
 }
 
-void mirror_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+void stack_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 			struct fuse_file_info *fi)
 {
-	struct mirror *m = request_begin(req, FUSEPT_READDIRPLUS);
-	int passthrough = fusept_readdir_passthrough(&size);
-
-	read_entries(req, m, ino, size, off, fi, TRUE, passthrough);
+	fusept_stack_readdir(req, ino, size, off, fi, 1, NULL, NULL);
 }

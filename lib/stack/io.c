@@ -1,11 +1,11 @@
-/* SPDX-License-Identifier: LGPL-2.1-or-later */
+// SPDX-License-Identifier: LGPL-2.1-or-later
 /* READ, WRITE, FSYNC, FALLOCATE, LSEEK and COPY_FILE_RANGE. */
-#include "mirror.h"
+#include "stack.h"
 
 /* The file of a request: its handle, or opened for the time of the request. */
 typedef struct opened {
 	int fd; /* or -errno */
-	gboolean ours;
+	bool ours;
 } opened;
 
 static void opened_clear(opened *file)
@@ -13,19 +13,19 @@ static void opened_clear(opened *file)
 	if (file->ours && file->fd >= 0)
 		close(file->fd);
 }
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(opened, opened_clear)
+#define OPENED __attribute__((cleanup(opened_clear))) opened
 
-static opened file_of(struct mirror *m, fuse_ino_t ino, const struct fuse_file_info *fi, int flags)
+static opened file_of(struct fusept_stack *s, fuse_ino_t ino, const struct fuse_file_info *fi, int flags)
 {
-	opened file = {.fd = (int)fi->fh};
+	opened file = {.fd = fusept_file_fd(fi)};
 
 	if (!fi->fh) {
-		g_auto(held) at = hold(m->nodes, ino);
+		HELD at = hold(s->nodes, ino);
 
-		file.ours = TRUE;
+		file.ours = true;
 		file.fd = at.fd;
 		if (at.fd >= 0)
-			file.fd = nodes_reopen(m->nodes, at.fd, flags);
+			file.fd = nodes_reopen(s->nodes, at.fd, flags);
 	}
 	return file;
 }
@@ -48,10 +48,10 @@ static int append_as(const opened *file, int flags)
 	return fcntl(file->fd, F_SETFL, now ^ O_APPEND) < 0 ? -errno : 0;
 }
 
-void mirror_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
+void stack_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
 {
-	struct mirror *m = request_begin(req, FUSEPT_READ);
-	g_auto(opened) file = file_of(m, ino, fi, O_RDONLY);
+	struct fusept_stack *s = stack_of(req);
+	OPENED file = file_of(s, ino, fi, O_RDONLY);
 	struct fuse_bufvec data = FUSE_BUFVEC_INIT(size);
 
 	if (file.fd < 0) {
@@ -65,25 +65,25 @@ void mirror_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct 
 }
 
 /* Without killpriv the kernel has taken suid and sgid away before it asks. */
-static ssize_t write_below(struct mirror *m, fuse_req_t req, struct fuse_bufvec *out,
+static ssize_t write_below(struct fusept_stack *s, fuse_req_t req, struct fuse_bufvec *out,
 			   struct fuse_bufvec *in)
 {
-	ssize_t done = m->killpriv ? caller_change_begin(m, req) : 0;
+	ssize_t done = s->killpriv ? caller_change_begin(s, req) : 0;
 
 	if (done < 0)
 		return done;
 	done = fuse_buf_copy(out, in, 0);
-	if (m->killpriv)
-		caller_change_end(m);
+	if (s->killpriv)
+		caller_change_end(s);
 	return done;
 }
 
-void mirror_write_buf(fuse_req_t req, fuse_ino_t ino, struct fuse_bufvec *in, off_t off,
+void stack_write_buf(fuse_req_t req, fuse_ino_t ino, struct fuse_bufvec *in, off_t off,
 		      struct fuse_file_info *fi)
 {
-	struct mirror *m = request_begin(req, FUSEPT_WRITE);
+	struct fusept_stack *s = stack_of(req);
 	int flags = O_WRONLY | (fi->flags & (O_APPEND | O_SYNC | O_DSYNC));
-	g_auto(opened) file = file_of(m, ino, fi, flags);
+	OPENED file = file_of(s, ino, fi, flags);
 	struct fuse_bufvec out = FUSE_BUFVEC_INIT(fuse_buf_size(in));
 	ssize_t done = file.fd;
 
@@ -96,17 +96,17 @@ void mirror_write_buf(fuse_req_t req, fuse_ino_t ino, struct fuse_bufvec *in, of
 	out.buf[0].flags = FUSE_BUF_IS_FD | FUSE_BUF_FD_SEEK;
 	out.buf[0].fd = file.fd;
 	out.buf[0].pos = off;
-	done = write_below(m, req, &out, in);
+	done = write_below(s, req, &out, in);
 	if (done < 0)
 		fuse_reply_err(req, (int)-done);
 	else
 		fuse_reply_write(req, (size_t)done);
 }
 
-void mirror_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
+void stack_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
 {
-	struct mirror *m = request_begin(req, FUSEPT_FSYNC);
-	g_auto(opened) file = file_of(m, ino, fi, O_RDONLY);
+	struct fusept_stack *s = stack_of(req);
+	OPENED file = file_of(s, ino, fi, O_RDONLY);
 	int err = -file.fd;
 
 	if (file.fd >= 0) {
@@ -116,35 +116,35 @@ void mirror_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file
 	fuse_reply_err(req, err);
 }
 
-static int fallocate_below(struct mirror *m, fuse_req_t req, int fd, int mode, off_t off,
+static int fallocate_below(struct fusept_stack *s, fuse_req_t req, int fd, int mode, off_t off,
 			   off_t length)
 {
-	int err = caller_change_begin(m, req);
+	int err = caller_change_begin(s, req);
 
 	if (err)
 		return err;
 	err = fallocate(fd, mode, off, length) < 0 ? -errno : 0;
-	caller_change_end(m);
+	caller_change_end(s);
 	return err;
 }
 
-void mirror_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t length,
+void stack_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t length,
 		      struct fuse_file_info *fi)
 {
-	struct mirror *m = request_begin(req, FUSEPT_FALLOCATE);
-	g_auto(opened) file = file_of(m, ino, fi, O_WRONLY);
+	struct fusept_stack *s = stack_of(req);
+	OPENED file = file_of(s, ino, fi, O_WRONLY);
 	int err = file.fd;
 
 	if (file.fd >= 0)
-		err = fallocate_below(m, req, file.fd, mode, off, length);
+		err = fallocate_below(s, req, file.fd, mode, off, length);
 	fuse_reply_err(req, -err);
 }
 
 /* Moves the position of a descriptor that nothing uses the position of. */
-void mirror_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence, struct fuse_file_info *fi)
+void stack_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence, struct fuse_file_info *fi)
 {
-	struct mirror *m = request_begin(req, FUSEPT_LSEEK);
-	g_auto(opened) file = file_of(m, ino, fi, O_RDONLY);
+	struct fusept_stack *s = stack_of(req);
+	OPENED file = file_of(s, ino, fi, O_RDONLY);
 	off_t found = -1;
 
 	if (file.fd < 0) {
@@ -158,13 +158,13 @@ void mirror_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence, struct 
 		fuse_reply_lseek(req, found);
 }
 
-void mirror_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
+void stack_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
 			    struct fuse_file_info *fi_in, fuse_ino_t ino_out, off_t off_out,
 			    struct fuse_file_info *fi_out, size_t len, int flags)
 {
-	struct mirror *m = request_begin(req, FUSEPT_COPY_FILE_RANGE);
-	g_auto(opened) in = file_of(m, ino_in, fi_in, O_RDONLY);
-	g_auto(opened) out = file_of(m, ino_out, fi_out, O_WRONLY);
+	struct fusept_stack *s = stack_of(req);
+	OPENED in = file_of(s, ino_in, fi_in, O_RDONLY);
+	OPENED out = file_of(s, ino_out, fi_out, O_WRONLY);
 	ssize_t done;
 
 	if (in.fd < 0 || out.fd < 0) {
@@ -174,12 +174,12 @@ void mirror_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
 	/* the kernel has refused it to a caller who appends */
 	done = append_as(&out, 0);
 	if (!done)
-		done = caller_change_begin(m, req);
+		done = caller_change_begin(s, req);
 	if (!done) {
 		done = copy_file_range(in.fd, &off_in, out.fd, &off_out, len, (unsigned int)flags);
 		if (done < 0)
 			done = -errno;
-		caller_change_end(m);
+		caller_change_end(s);
 	}
 	if (done < 0)
 		fuse_reply_err(req, (int)-done);

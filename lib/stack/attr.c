@@ -1,43 +1,37 @@
-/* SPDX-License-Identifier: LGPL-2.1-or-later */
+// SPDX-License-Identifier: LGPL-2.1-or-later
 /* GETATTR, STATX, SETATTR, READLINK and STATFS. */
-#include "mirror.h"
+#include "stack.h"
 
 #include <limits.h>
 #include <sys/statvfs.h>
 
-/* The open file of a request, or -1; file handle 0 is never one of ours. */
-static int open_fd(const struct fuse_file_info *fi)
-{
-	return fi && fi->fh ? (int)fi->fh : -1;
-}
-
-static void reply_attr(fuse_req_t req, struct mirror *m, int fd)
+static void reply_attr(fuse_req_t req, struct fusept_stack *s, int fd)
 {
 	struct stat st;
 
 	if (fstatat(fd, "", &st, AT_EMPTY_PATH) < 0)
 		fuse_reply_err(req, errno);
 	else
-		fuse_reply_attr(req, &st, m->opt.attr_timeout);
+		fuse_reply_attr(req, &st, s->opt.attr_timeout);
 }
 
-void mirror_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+void stack_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	struct mirror *m = request_begin(req, FUSEPT_GETATTR);
-	g_auto(held) at = hold(m->nodes, ino);
+	struct fusept_stack *s = stack_of(req);
+	HELD at = hold(s->nodes, ino);
 
 	(void)fi;
 	if (at.fd < 0)
 		fuse_reply_err(req, -at.fd);
 	else
-		reply_attr(req, m, at.fd);
+		reply_attr(req, s, at.fd);
 }
 
 #ifdef HAVE_FUSE_STATX
-void mirror_statx(fuse_req_t req, fuse_ino_t ino, int flags, int mask, struct fuse_file_info *fi)
+void stack_statx(fuse_req_t req, fuse_ino_t ino, int flags, int mask, struct fuse_file_info *fi)
 {
-	struct mirror *m = request_begin(req, FUSEPT_STATX);
-	g_auto(held) at = hold(m->nodes, ino);
+	struct fusept_stack *s = stack_of(req);
+	HELD at = hold(s->nodes, ino);
 	struct statx st;
 
 	(void)fi;
@@ -46,7 +40,7 @@ void mirror_statx(fuse_req_t req, fuse_ino_t ino, int flags, int mask, struct fu
 	else if (statx(at.fd, "", flags | AT_EMPTY_PATH, (unsigned int)mask, &st) < 0)
 		fuse_reply_err(req, errno);
 	else
-		fuse_reply_statx(req, 0, &st, m->opt.attr_timeout);
+		fuse_reply_statx(req, 0, &st, s->opt.attr_timeout);
 }
 #endif
 
@@ -64,20 +58,20 @@ static int set_owner(int fd, const struct stat *attr, int to_set)
 	return fchownat(fd, "", uid, gid, AT_EMPTY_PATH);
 }
 
-static int set_size(struct mirror *m, fuse_req_t req, int fd, off_t size,
+static int set_size(struct fusept_stack *s, fuse_req_t req, int fd, off_t size,
 		    const struct fuse_file_info *fi)
 {
-	int err = caller_change_begin(m, req);
+	int err = caller_change_begin(s, req);
 
 	if (err)
 		return err;
-	if (open_fd(fi) >= 0)
-		err = ftruncate(open_fd(fi), size);
+	if (fusept_file_fd(fi) >= 0)
+		err = ftruncate(fusept_file_fd(fi), size);
 	else
 		err = truncate(fd_path(fd).text, size);
 	if (err)
 		err = -errno;
-	caller_change_end(m);
+	caller_change_end(s);
 	return err;
 }
 
@@ -117,27 +111,27 @@ static int set_others(int fd, const struct stat *attr, int to_set)
 	return 0;
 }
 
-void mirror_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
+void stack_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
 		    struct fuse_file_info *fi)
 {
-	struct mirror *m = request_begin(req, FUSEPT_SETATTR);
-	g_auto(held) at = hold(m->nodes, ino);
+	struct fusept_stack *s = stack_of(req);
+	HELD at = hold(s->nodes, ino);
 	int err = MIN(at.fd, 0);
 
 	if (!err && to_set & FUSE_SET_ATTR_SIZE)
-		err = set_size(m, req, at.fd, attr->st_size, fi);
+		err = set_size(s, req, at.fd, attr->st_size, fi);
 	if (!err)
 		err = set_others(at.fd, attr, to_set);
 	if (err)
 		fuse_reply_err(req, -err);
 	else
-		reply_attr(req, m, at.fd);
+		reply_attr(req, s, at.fd);
 }
 
-void mirror_readlink(fuse_req_t req, fuse_ino_t ino)
+void stack_readlink(fuse_req_t req, fuse_ino_t ino)
 {
-	struct mirror *m = request_begin(req, FUSEPT_READLINK);
-	g_auto(held) at = hold(m->nodes, ino);
+	struct fusept_stack *s = stack_of(req);
+	HELD at = hold(s->nodes, ino);
 	char target[PATH_MAX + 1];
 	ssize_t length;
 
@@ -156,10 +150,10 @@ void mirror_readlink(fuse_req_t req, fuse_ino_t ino)
 	}
 }
 
-void mirror_statfs(fuse_req_t req, fuse_ino_t ino)
+void stack_statfs(fuse_req_t req, fuse_ino_t ino)
 {
-	struct mirror *m = request_begin(req, FUSEPT_STATFS);
-	g_auto(held) at = hold(m->nodes, ino);
+	struct fusept_stack *s = stack_of(req);
+	HELD at = hold(s->nodes, ino);
 	struct statvfs st;
 
 	if (at.fd < 0)

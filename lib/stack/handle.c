@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: LGPL-2.1-or-later */
+// SPDX-License-Identifier: LGPL-2.1-or-later
 /*
  * Files by handle: a name for a file that survives closing its descriptor and
  * changes when the inode is used for another file.
@@ -7,19 +7,21 @@
  * mount's flags. A file system that has no handles is found out by trying; its
  * nodes keep their descriptors.
  */
-#include "mirror.h"
+#include "stack.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 struct source_fs {
+	UT_hash_handle hh;
 	uint64_t mount;
 	unsigned int nodes; /* in it; the last one closes fd */
 	int fd;		    /* a directory of it, or -1 */
-	gboolean works;	    /* files can be opened by handle */
+	bool works;	    /* files can be opened by handle */
 };
 
 struct handles {
-	GHashTable *by_mount; /* of struct source_fs */
+	struct source_fs *by_mount;
 };
 
 struct handle_room {
@@ -27,28 +29,27 @@ struct handle_room {
 	unsigned char bytes[MAX_HANDLE_SZ];
 };
 
-static void source_fs_free(gpointer data)
+static void source_fs_free(struct source_fs *fs)
 {
-	struct source_fs *fs = data;
-
 	if (fs->fd >= 0)
 		close(fs->fd);
-	g_free(fs);
+	free(fs);
 }
 
 struct handles *handles_new(void)
 {
-	struct handles *handles = g_new0(struct handles, 1);
-
-	handles->by_mount =
-		g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, source_fs_free);
-	return handles;
+	return calloc(1, sizeof(struct handles));
 }
 
 void handles_free(struct handles *handles)
 {
-	g_hash_table_destroy(handles->by_mount);
-	g_free(handles);
+	struct source_fs *fs, *next;
+
+	HASH_ITER(hh, handles->by_mount, fs, next) {
+		HASH_DEL(handles->by_mount, fs);
+		source_fs_free(fs);
+	}
+	free(handles);
 }
 
 static int handle_read(int fd, struct handle_room *room)
@@ -78,7 +79,7 @@ static int source_fs_try(struct source_fs *fs)
 	if (fd < 0)
 		return errno == EMFILE || errno == ENFILE ? -errno : 0;
 	close(fd);
-	fs->works = TRUE;
+	fs->works = true;
 	return 0;
 }
 
@@ -92,17 +93,31 @@ static void source_fs_open(struct source_fs *fs, int dirfd)
 	fs->fd = -1;
 }
 
+static struct source_fs *source_fs_new(struct handles *handles, uint64_t mount)
+{
+	struct source_fs *fs = calloc(1, sizeof(*fs));
+
+	if (!fs)
+		return NULL;
+	fs->mount = mount;
+	fs->fd = -1;
+	HASH_ADD(hh, handles->by_mount, mount, sizeof(fs->mount), fs);
+	if (!fs->hh.tbl) {
+		free(fs);
+		return NULL;
+	}
+	return fs;
+}
+
 struct source_fs *handles_join(struct handles *handles, uint64_t mount, mode_t mode, int fd)
 {
 	struct source_fs *fs;
 
-	fs = g_hash_table_lookup(handles->by_mount, &mount);
-	if (!fs) {
-		fs = g_new0(struct source_fs, 1);
-		fs->mount = mount;
-		fs->fd = -1;
-		g_hash_table_insert(handles->by_mount, &fs->mount, fs);
-	}
+	HASH_FIND(hh, handles->by_mount, &mount, sizeof(mount), fs);
+	if (!fs)
+		fs = source_fs_new(handles, mount);
+	if (!fs)
+		return NULL;
 	if (fs->fd < 0 && S_ISDIR(mode))
 		source_fs_open(fs, fd);
 	fs->nodes++;
@@ -111,12 +126,14 @@ struct source_fs *handles_join(struct handles *handles, uint64_t mount, mode_t m
 
 void handles_leave(struct handles *handles, struct source_fs *fs)
 {
-	if (!--fs->nodes)
-		g_hash_table_remove(handles->by_mount, &fs->mount);
+	if (--fs->nodes)
+		return;
+	HASH_DEL(handles->by_mount, fs);
+	source_fs_free(fs);
 }
 
 /* Gives a node a handle, so that its descriptor may be closed. */
-int handle_take(struct node *node)
+int handle_take(struct fusept_node *node)
 {
 	struct handle_room room;
 	struct stat st;
@@ -131,23 +148,26 @@ int handle_take(struct node *node)
 	err = handle_read(node->fd, &room);
 	if (err)
 		return err;
-	node->handle = g_memdup2(&room, handle_size(&room.head));
+	node->handle = malloc(handle_size(&room.head));
+	if (!node->handle)
+		return -ENOMEM;
+	memcpy(node->handle, &room, handle_size(&room.head));
 	return 0;
 }
 
 /* Is the file of a descriptor the one that the node's handle names? */
-gboolean handle_same(const struct node *node, int fd)
+bool handle_same(const struct fusept_node *node, int fd)
 {
 	struct handle_room room;
 
 	if (handle_read(fd, &room) || room.head.handle_type != node->handle->handle_type ||
 	    room.head.handle_bytes != node->handle->handle_bytes)
-		return FALSE;
+		return false;
 	return !memcmp(&room, node->handle, handle_size(&room.head));
 }
 
 /* An O_PATH descriptor of the node's file, or -errno (-ESTALE: it is gone). */
-int handle_open(const struct node *node)
+int handle_open(const struct fusept_node *node)
 {
 	int fd = open_by_handle_at(node->fs->fd, node->handle, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 

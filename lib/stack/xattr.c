@@ -1,8 +1,9 @@
-/* SPDX-License-Identifier: LGPL-2.1-or-later */
+// SPDX-License-Identifier: LGPL-2.1-or-later
 /* SETXATTR, GETXATTR, LISTXATTR and REMOVEXATTR. */
-#include "mirror.h"
+#include "stack.h"
 
 #include <linux/limits.h> /* XATTR_LIST_MAX */
+#include <stdlib.h>
 #include <string.h>
 #include <sys/xattr.h>
 
@@ -13,37 +14,37 @@
  * Setting an ACL also sets the mode, and takes S_ISGID away from callers who
  * are not in the file's group: as the caller, the file system below does that.
  */
-static int set_as_caller(struct mirror *m, fuse_req_t req, const char *path, const char *name,
+static int set_as_caller(struct fusept_stack *s, fuse_req_t req, const char *path, const char *name,
 			 const char *value, size_t size, int flags)
 {
-	gboolean acl = !strcmp(name, ACCESS_ACL);
-	int err = acl ? caller_become(m, req, FALSE) : 0;
+	bool acl = !strcmp(name, ACCESS_ACL);
+	int err = acl ? caller_become(s, req, false) : 0;
 
 	if (err)
 		return err;
 	if (setxattr(path, name, value, size, flags) < 0)
 		err = -errno;
 	if (acl)
-		caller_leave(m);
+		caller_leave(s);
 	return err;
 }
 
-void mirror_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value,
+void stack_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value,
 		     size_t size, int flags)
 {
-	struct mirror *m = request_begin(req, FUSEPT_SETXATTR);
-	g_auto(held) at = hold(m->nodes, ino);
+	struct fusept_stack *s = stack_of(req);
+	HELD at = hold(s->nodes, ino);
 	int err = at.fd;
 
 	if (at.fd >= 0)
-		err = set_as_caller(m, req, fd_path(at.fd).text, name, value, size, flags);
+		err = set_as_caller(s, req, fd_path(at.fd).text, name, value, size, flags);
 	fuse_reply_err(req, -err);
 }
 
-void mirror_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
+void stack_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 {
-	struct mirror *m = request_begin(req, FUSEPT_REMOVEXATTR);
-	g_auto(held) at = hold(m->nodes, ino);
+	struct fusept_stack *s = stack_of(req);
+	HELD at = hold(s->nodes, ino);
 	int err = -at.fd;
 
 	if (at.fd >= 0)
@@ -74,16 +75,17 @@ static ssize_t read_value(int fd, const char *name, char *value, size_t size)
 	return length < 0 ? -errno : length;
 }
 
-void mirror_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
+void stack_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 {
-	struct mirror *m = request_begin(req, FUSEPT_GETXATTR);
-	g_auto(held) at = hold(m->nodes, ino);
-	g_autofree char *value = size ? g_try_malloc(size) : NULL;
+	struct fusept_stack *s = stack_of(req);
+	HELD at = hold(s->nodes, ino);
+	char *value = size ? malloc(size) : NULL;
 	ssize_t length = at.fd;
 
 	if (at.fd >= 0)
 		length = read_value(at.fd, name, value, size);
 	reply_value(req, value, length, size);
+	free(value);
 }
 
 /* Takes the names out that only an administrator is shown; the new length. */
@@ -108,27 +110,28 @@ static ssize_t without_trusted(char *list, ssize_t length)
  * All of the list, which is then the caller's: we are shown more than he is. Of
  * root, whose capabilities we don't know, we believe that he has them.
  */
-static ssize_t read_list(struct mirror *m, fuse_req_t req, int fd, char *list)
+static ssize_t read_list(struct fusept_stack *s, fuse_req_t req, int fd, char *list)
 {
 	ssize_t length = listxattr(fd_path(fd).text, list, XATTR_LIST_MAX);
 
 	if (length < 0)
 		return -errno;
-	if (m->owners && fuse_req_ctx(req)->uid)
+	if (s->owners && fuse_req_ctx(req)->uid)
 		length = without_trusted(list, length);
 	return length;
 }
 
-void mirror_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
+void stack_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 {
-	struct mirror *m = request_begin(req, FUSEPT_LISTXATTR);
-	g_auto(held) at = hold(m->nodes, ino);
-	g_autofree char *list = g_try_malloc(XATTR_LIST_MAX);
+	struct fusept_stack *s = stack_of(req);
+	HELD at = hold(s->nodes, ino);
+	char *list = malloc(XATTR_LIST_MAX);
 	ssize_t length = at.fd;
 
 	if (!list)
 		length = -ENOMEM;
 	else if (at.fd >= 0)
-		length = read_list(m, req, at.fd, list);
+		length = read_list(s, req, at.fd, list);
 	reply_value(req, list, length, size);
+	free(list);
 }
