@@ -168,7 +168,7 @@ FUSEPT_API FUSEPT_CHECKED int fusept_stack_new(int source, const struct fuse_low
  * @param mountpoint absolute path of a directory
  * @return 0 or
  *         -EINVAL an option that libfuse does not know, which it has complained about on
- *                 stderr; or it is mounted already
+ *                 stderr; or an argument is NULL, or this has been called already
  *         -EPERM  it can't be mounted there, libfuse has said why
  *         -ENOMEM no memory
  *
@@ -184,7 +184,7 @@ FUSEPT_API FUSEPT_CHECKED int fusept_stack_mount(struct fusept_stack *stack, str
  * error: see fusept_stack_reason().
  *
  * @param stack file system, mounted
- * @return 0 or what fusept_session_new() gives
+ * @return 0 or -EINVAL (not mounted, or begun already), or what fusept_session_new() gives
  *
  * Since: 0.1
  */
@@ -194,7 +194,7 @@ FUSEPT_API FUSEPT_CHECKED int fusept_stack_begin(struct fusept_stack *stack);
  * Serve requests until it is unmounted or a signal handler ends it.
  *
  * @param stack file system that has begun
- * @return 0, a positive signal number, or -errno
+ * @return 0, a positive signal number, or -errno: -EINVAL if it is not mounted
  *
  * Since: 0.1
  */
@@ -230,7 +230,8 @@ FUSEPT_API int fusept_stack_main(int argc, char *argv[], const struct fuse_lowle
 				 size_t op_size, const struct fusept_stack_options *options,
 				 void *userdata);
 
-/** The engine's own handlers, for an author's to call.  Since: 0.1 */
+/** The engine's own handlers, for an author's to call.  A name that he gives them is one
+ *  word of a path, as the kernel's are: one with a '/' leads anywhere.  Since: 0.1 */
 FUSEPT_API const struct fuse_lowlevel_ops *fusept_stack_default(void);
 
 /** The file system of a request.  Since: 0.1 */
@@ -343,6 +344,42 @@ static inline int fusept_file_fd(const struct fuse_file_info *fi)
 {
 	return fi && fi->fh ? (int)(fi->fh - 1) : -1;
 }
+
+/**
+ * Read from the file below, as the engine's read() does: from the open file of the
+ * request, or one that is opened for the moment.
+ *
+ * @param req request
+ * @param ino of the handler
+ * @param fi of the handler
+ * @param buf where to
+ * @param size bytes that are wanted
+ * @param off where from, in bytes
+ * @return bytes that were read, less than size at the end; or -errno
+ *
+ * Since: 0.1
+ */
+FUSEPT_API FUSEPT_CHECKED ssize_t fusept_file_pread(fuse_req_t req, fuse_ino_t ino,
+						    const struct fuse_file_info *fi, void *buf,
+						    size_t size, off_t off);
+
+/**
+ * Write to the file below, as the engine's write_buf() does: suid, sgid and the file's
+ * capabilities go where they must.
+ *
+ * @param req request
+ * @param ino of the handler
+ * @param fi of the handler
+ * @param buf what to write
+ * @param size bytes
+ * @param off where to, in bytes; the file's end if the caller appends
+ * @return bytes that were written; or -errno
+ *
+ * Since: 0.1
+ */
+FUSEPT_API FUSEPT_CHECKED ssize_t fusept_file_pwrite(fuse_req_t req, fuse_ino_t ino,
+						     const struct fuse_file_info *fi,
+						     const void *buf, size_t size, off_t off);
 
 /**
  * What an author makes of a name on its way to a reply of readdir.

@@ -112,7 +112,7 @@ static int set_others(int fd, const struct stat *attr, int to_set)
 }
 
 void stack_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
-		    struct fuse_file_info *fi)
+		   struct fuse_file_info *fi)
 {
 	struct fusept_stack *s = stack_of(req);
 	HELD at = hold(s->nodes, ino);

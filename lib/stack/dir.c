@@ -142,7 +142,7 @@ static void entry_plain(const struct dirent *de, struct fuse_entry_param *e)
  * its LOOKUP. "." and ".." are not looked up. NULL: @e stays as it is.
  */
 static struct fusept_node *entry_plus(struct listing *list, const struct dirent *de,
-			       struct fuse_entry_param *e)
+				      struct fuse_entry_param *e)
 {
 	struct entry entry;
 
@@ -157,8 +157,8 @@ static struct fusept_node *entry_plus(struct listing *list, const struct dirent 
 
 /* The size of an entry, which is written if it fits into @left bytes at @at. */
 static size_t entry_put(struct listing *list, const struct dirent *de, const char *name,
-			const struct fuse_entry_param *e, struct fusept_backing *backing,
-			char *at, size_t left)
+			const struct fuse_entry_param *e, struct fusept_backing *backing, char *at,
+			size_t left)
 {
 	if (list->plus)
 		return fusept_add_direntry_plus(list->req, list->passthrough, at, left, name, e,
@@ -246,7 +246,8 @@ static void listing_reply(struct listing *list, off_t off)
 enum { MIN_ENTRY = 128 };
 
 void fusept_stack_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
-			  struct fuse_file_info *fi, int plus, fusept_name_filter *filter, void *arg)
+			  struct fuse_file_info *fi, int plus, fusept_name_filter *filter,
+			  void *arg)
 {
 	int passthrough = plus ? fusept_readdir_passthrough(&size) : 0;
 	struct fusept_stack *s = stack_of(req);
@@ -275,13 +276,13 @@ void fusept_stack_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off
 }
 
 void stack_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
-		    struct fuse_file_info *fi)
+		   struct fuse_file_info *fi)
 {
 	fusept_stack_readdir(req, ino, size, off, fi, 0, NULL, NULL);
 }
 
 void stack_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
-			struct fuse_file_info *fi)
+		       struct fuse_file_info *fi)
 {
 	fusept_stack_readdir(req, ino, size, off, fi, 1, NULL, NULL);
 }

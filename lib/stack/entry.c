@@ -55,8 +55,8 @@ int entry_from_fd(struct fusept_stack *s, const struct fusept_node *dir, int fd,
 	return -ELOOP;
 }
 
-int entry_from_name(struct fusept_stack *s, const struct fusept_node *dir, int dirfd, const char *name,
-		    struct entry *out)
+int entry_from_name(struct fusept_stack *s, const struct fusept_node *dir, int dirfd,
+		    const char *name, struct entry *out)
 {
 	int fd = nodes_openat(s->nodes, dirfd, name, O_PATH | O_NOFOLLOW, 0);
 

@@ -16,7 +16,8 @@ static int flags_below(int flags)
 	return flags & (O_ACCMODE | O_APPEND | O_SYNC | O_DSYNC | O_NOATIME);
 }
 
-static void open_keep(struct fusept_stack *s, struct fusept_node *node, int fd, struct fuse_file_info *fi)
+static void open_keep(struct fusept_stack *s, struct fusept_node *node, int fd,
+		      struct fuse_file_info *fi)
 {
 	fi->fh = 0;
 	if (pass_has(s, node, FUSEPT_RELEASE)) {
@@ -28,7 +29,8 @@ static void open_keep(struct fusept_stack *s, struct fusept_node *node, int fd, 
 }
 
 /* Undoes open_keep() and pass_open(). */
-static void open_drop(struct fusept_stack *s, struct fusept_node *node, const struct fuse_file_info *fi)
+static void open_drop(struct fusept_stack *s, struct fusept_node *node,
+		      const struct fuse_file_info *fi)
 {
 	if (!fi->fh)
 		return;
@@ -61,8 +63,8 @@ void stack_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
  * a moment ago, the caller's permission to open it has not been checked:
  * ESTALE makes the kernel look again, and then ask for OPEN.
  */
-static int create_in(struct fusept_stack *s, fuse_req_t req, int dirfd, const char *name, mode_t mode,
-		     int flags)
+static int create_in(struct fusept_stack *s, fuse_req_t req, int dirfd, const char *name,
+		     mode_t mode, int flags)
 {
 	int fd, err = caller_become(s, req, true);
 
@@ -88,7 +90,8 @@ static int tmpfile_in(struct fusept_stack *s, fuse_req_t req, int dirfd, mode_t 
 }
 
 /* The entry of an open file, which is closed on failure. */
-static int created_entry(struct fusept_stack *s, const struct fusept_node *dir, int fd, struct entry *entry)
+static int created_entry(struct fusept_stack *s, const struct fusept_node *dir, int fd,
+			 struct entry *entry)
 {
 	int err, path_fd = nodes_reopen(s->nodes, fd, O_PATH);
 
@@ -99,8 +102,8 @@ static int created_entry(struct fusept_stack *s, const struct fusept_node *dir, 
 }
 
 /* Answers CREATE or TMPFILE with the open file @fd, or the error it is. */
-static void created_reply(fuse_req_t req, struct fusept_stack *s, const struct fusept_node *dir, int fd,
-			  struct fuse_file_info *fi)
+static void created_reply(fuse_req_t req, struct fusept_stack *s, const struct fusept_node *dir,
+			  int fd, struct fuse_file_info *fi)
 {
 	struct fusept_backing *backing;
 	struct entry entry;
@@ -122,7 +125,7 @@ static void created_reply(fuse_req_t req, struct fusept_stack *s, const struct f
 }
 
 void stack_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
-		   struct fuse_file_info *fi)
+		  struct fuse_file_info *fi)
 {
 	struct fusept_stack *s = stack_of(req);
 	HELD dir = hold(s->nodes, parent);

@@ -45,7 +45,8 @@ void handles_free(struct handles *handles)
 {
 	struct source_fs *fs, *next;
 
-	HASH_ITER(hh, handles->by_mount, fs, next) {
+	HASH_ITER(hh, handles->by_mount, fs, next)
+	{
 		HASH_DEL(handles->by_mount, fs);
 		source_fs_free(fs);
 	}

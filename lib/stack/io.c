@@ -15,7 +15,8 @@ static void opened_clear(opened *file)
 }
 #define OPENED __attribute__((cleanup(opened_clear))) opened
 
-static opened file_of(struct fusept_stack *s, fuse_ino_t ino, const struct fuse_file_info *fi, int flags)
+static opened file_of(struct fusept_stack *s, fuse_ino_t ino, const struct fuse_file_info *fi,
+		      int flags)
 {
 	opened file = {.fd = fusept_file_fd(fi)};
 
@@ -48,6 +49,17 @@ static int append_as(const opened *file, int flags)
 	return fcntl(file->fd, F_SETFL, now ^ O_APPEND) < 0 ? -errno : 0;
 }
 
+ssize_t fusept_file_pread(fuse_req_t req, fuse_ino_t ino, const struct fuse_file_info *fi,
+			  void *buf, size_t size, off_t off)
+{
+	OPENED file = file_of(stack_of(req), ino, fi, O_RDONLY);
+	ssize_t done = file.fd;
+
+	if (file.fd >= 0)
+		done = pread(file.fd, buf, size, off);
+	return file.fd >= 0 && done < 0 ? -errno : done;
+}
+
 void stack_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
 {
 	struct fusept_stack *s = stack_of(req);
@@ -78,25 +90,37 @@ static ssize_t write_below(struct fusept_stack *s, fuse_req_t req, struct fuse_b
 	return done;
 }
 
-void stack_write_buf(fuse_req_t req, fuse_ino_t ino, struct fuse_bufvec *in, off_t off,
-		      struct fuse_file_info *fi)
+static ssize_t write_to(fuse_req_t req, fuse_ino_t ino, struct fuse_bufvec *in, off_t off,
+			const struct fuse_file_info *fi)
 {
 	struct fusept_stack *s = stack_of(req);
 	int flags = O_WRONLY | (fi->flags & (O_APPEND | O_SYNC | O_DSYNC));
 	OPENED file = file_of(s, ino, fi, flags);
 	struct fuse_bufvec out = FUSE_BUFVEC_INIT(fuse_buf_size(in));
-	ssize_t done = file.fd;
+	int err = file.fd < 0 ? file.fd : append_as(&file, fi->flags);
 
-	if (done >= 0)
-		done = append_as(&file, fi->flags);
-	if (done < 0) {
-		fuse_reply_err(req, (int)-done);
-		return;
-	}
+	if (err)
+		return err;
 	out.buf[0].flags = FUSE_BUF_IS_FD | FUSE_BUF_FD_SEEK;
 	out.buf[0].fd = file.fd;
 	out.buf[0].pos = off;
-	done = write_below(s, req, &out, in);
+	return write_below(s, req, &out, in);
+}
+
+ssize_t fusept_file_pwrite(fuse_req_t req, fuse_ino_t ino, const struct fuse_file_info *fi,
+			   const void *buf, size_t size, off_t off)
+{
+	struct fuse_bufvec in = FUSE_BUFVEC_INIT(size);
+
+	in.buf[0].mem = (void *)(uintptr_t)buf;
+	return write_to(req, ino, &in, off, fi);
+}
+
+void stack_write_buf(fuse_req_t req, fuse_ino_t ino, struct fuse_bufvec *in, off_t off,
+		     struct fuse_file_info *fi)
+{
+	ssize_t done = write_to(req, ino, in, off, fi);
+
 	if (done < 0)
 		fuse_reply_err(req, (int)-done);
 	else
@@ -129,7 +153,7 @@ static int fallocate_below(struct fusept_stack *s, fuse_req_t req, int fd, int m
 }
 
 void stack_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t length,
-		      struct fuse_file_info *fi)
+		     struct fuse_file_info *fi)
 {
 	struct fusept_stack *s = stack_of(req);
 	OPENED file = file_of(s, ino, fi, O_WRONLY);
@@ -159,8 +183,8 @@ void stack_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence, struct f
 }
 
 void stack_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
-			    struct fuse_file_info *fi_in, fuse_ino_t ino_out, off_t off_out,
-			    struct fuse_file_info *fi_out, size_t len, int flags)
+			   struct fuse_file_info *fi_in, fuse_ino_t ino_out, off_t off_out,
+			   struct fuse_file_info *fi_out, size_t len, int flags)
 {
 	struct fusept_stack *s = stack_of(req);
 	OPENED in = file_of(s, ino_in, fi_in, O_RDONLY);

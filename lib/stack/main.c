@@ -18,15 +18,16 @@ struct command {
 	struct fuse_cmdline_opts fuse;
 	struct fusept_stack_options opt;
 	int killpriv, handles;
+	bool allow_root;
 };
 
-#define OPTION(text, field)                                       \
-	{                                                         \
-		text, offsetof(struct command, opt.field), 0      \
+#define OPTION(text, field)                                  \
+	{                                                    \
+		text, offsetof(struct command, opt.field), 0 \
 	}
-#define SWITCH(text, field)                                       \
-	{                                                         \
-		text, offsetof(struct command, field), 1          \
+#define SWITCH(text, field)                              \
+	{                                                \
+		text, offsetof(struct command, field), 1 \
 	}
 
 static const struct fuse_opt specs[] = {
@@ -75,6 +76,8 @@ static int take_word(void *data, const char *word, int key, struct fuse_args *ar
 	struct command *c = data;
 
 	(void)args;
+	if (!strcmp(word, "allow_root"))
+		c->allow_root = true;
 	if (key != FUSE_OPT_KEY_NONOPT || c->source)
 		return 1;
 	c->source = strdup(word);
@@ -127,7 +130,7 @@ static int add_mount_options(struct command *c, struct fuse_args *args)
 	snprintf(name, sizeof(name), "-ofsname=%s", escaped);
 	free(escaped);
 	err = fuse_opt_insert_arg(args, 1, name);
-	if (!err && !geteuid())
+	if (!err && !geteuid() && !c->allow_root)
 		err = fuse_opt_add_arg(args, "-oallow_other");
 	return err ? -ENOMEM : 0;
 }

@@ -21,7 +21,8 @@ static int make_in(int dirfd, const struct making *what)
 	return mknodat(dirfd, what->name, what->mode, what->rdev);
 }
 
-static int make_as_caller(struct fusept_stack *s, fuse_req_t req, int dirfd, const struct making *what)
+static int make_as_caller(struct fusept_stack *s, fuse_req_t req, int dirfd,
+			  const struct making *what)
 {
 	int err = caller_become(s, req, !what->target);
 
@@ -131,8 +132,8 @@ void stack_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 }
 
 /* An errno. */
-static int rename_below(struct fusept_stack *s, int from, const char *name, int to, const char *newname,
-			unsigned int flags)
+static int rename_below(struct fusept_stack *s, int from, const char *name, int to,
+			const char *newname, unsigned int flags)
 {
 	HELD replaced = hold_name(s->nodes, to, newname);
 
@@ -142,7 +143,7 @@ static int rename_below(struct fusept_stack *s, int from, const char *name, int 
 
 /* Counted by the name of the operation; flags make the kernel send RENAME2. */
 void stack_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t newparent,
-		   const char *newname, unsigned int flags)
+		  const char *newname, unsigned int flags)
 {
 	struct fusept_stack *s = stack_of(req);
 	HELD from = hold(s->nodes, parent);

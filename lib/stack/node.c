@@ -84,8 +84,7 @@ static struct fusept_node *node_alloc(int fd, uint64_t mount, const struct stat 
 
 /* NULL: no memory, and @fd is still the caller's. */
 static struct fusept_node *node_add(struct nodes *nodes, int fd, uint64_t mount,
-				    const struct stat *st,
-				      const struct node_masks *masks)
+				    const struct stat *st, const struct node_masks *masks)
 {
 	struct fusept_node *node = node_alloc(fd, mount, st, masks);
 
@@ -242,7 +241,7 @@ void nodes_free(struct nodes *nodes)
 		return;
 	HASH_CLEAR(hh, nodes->table);
 	DL_FOREACH_SAFE(nodes->all, node, next)
-		node_free(nodes, node);
+	node_free(nodes, node);
 	handles_free(nodes->handles);
 	pthread_mutex_destroy(&nodes->lock);
 	free(nodes);
@@ -329,7 +328,7 @@ void node_put(struct nodes *nodes, struct fusept_node *node)
  * kernel forgets it in time.
  */
 static struct fusept_node *node_find_same(struct nodes *nodes, int fd, uint64_t mount,
-				   const struct stat *st)
+					  const struct stat *st)
 {
 	struct fusept_node *node = node_find(nodes, mount, st);
 

@@ -46,7 +46,7 @@ struct fusept_node {
 	bool pinned; /* keeps its descriptor */
 	bool idle;   /* is in the list of those that may lose theirs */
 	UT_hash_handle hh;
-	struct fusept_node *prev, *next;	 /* all nodes */
+	struct fusept_node *prev, *next;   /* all nodes */
 	struct fusept_node *newer, *older; /* idle ones */
 	struct source_fs *fs;
 	struct file_handle *handle;

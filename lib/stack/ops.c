@@ -198,7 +198,8 @@ static const struct fuse_lowlevel_ops handlers = {
 
 /*
  * An operation that the engine would do by other means than the author's handler is left
- * out, so that the kernel or libfuse comes by his: STATX by GETATTR, a write from a pipe.
+ * out, so that the kernel or libfuse comes by his: STATX by GETATTR, a write from a pipe,
+ * copies by READ and WRITE, holes by what READ gives.
  */
 void ops_table(const struct fuse_lowlevel_ops *own, struct fuse_lowlevel_ops *table)
 {
@@ -208,6 +209,10 @@ void ops_table(const struct fuse_lowlevel_ops *own, struct fuse_lowlevel_ops *ta
 		table->write = on_write;
 		table->write_buf = NULL;
 	}
+	if ((own->read || own->write || own->write_buf) && !own->copy_file_range)
+		table->copy_file_range = NULL;
+	if (own->read && !own->lseek)
+		table->lseek = NULL;
 #ifdef HAVE_FUSE_STATX
 	if (own->getattr && !own->statx)
 		table->statx = NULL;

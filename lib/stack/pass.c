@@ -24,8 +24,8 @@ static bool at_level(const struct fusept_stack *s, enum fusept_level level)
 }
 
 /*
- * What the author overrides is his, where he cares; a mask that something was taken from
- * is cut to what the rest allows.
+ * What the author overrides is his, where he cares; so are names, or he would never hear
+ * of what is below. A mask that something was taken from is cut to what the rest allows.
  */
 static uint64_t ops_left(const struct fusept_stack *s, const struct stat *st)
 {
@@ -33,7 +33,7 @@ static uint64_t ops_left(const struct fusept_stack *s, const struct stat *st)
 
 	if (!s->overridden || !(s->opt.override_types & FUSEPT_STACK_TYPE(st->st_mode)))
 		return ops;
-	ops &= ~s->overridden;
+	ops &= ~(s->overridden | FUSEPT_OPS_NAMES);
 	return ops ? ops | FUSEPT_OPS_SUPPORTED : ops;
 }
 
@@ -52,10 +52,10 @@ struct node_masks pass_masks(struct fusept_stack *s, const struct fusept_node *d
 	return masks;
 }
 
-static void refuse(struct fusept_stack *s, struct fusept_node *node, int err)
+/* Without the node's lock: the author may ask about it. */
+static void tell_refused(struct fusept_stack *s, struct fusept_node *node, int err)
 {
-	node->reason = err;
-	if (s->opt.refused)
+	if (err && s->opt.refused)
 		s->opt.refused(s->userdata, node, err);
 }
 
@@ -66,11 +66,14 @@ static int bind_root(struct fusept_stack *s, struct fusept_node *root)
 	int err;
 
 	if (!backing)
-		return root->reason;
+		return fusept_node_reason(root);
 	err = fusept_backing_bind(backing, FUSE_ROOT_ID);
 	if (err) {
-		refuse(s, root, err);
+		pthread_mutex_lock(&root->lock);
+		root->reason = err;
 		pass_forget(root);
+		pthread_mutex_unlock(&root->lock);
+		tell_refused(s, root, err);
 	}
 	return err;
 }
@@ -107,8 +110,7 @@ struct fusept_backing *pass_entry(struct fusept_stack *s, struct fusept_node *no
 	}
 	backing = node->backing;
 	pthread_mutex_unlock(&node->lock);
-	if (err)
-		refuse(s, node, err);
+	tell_refused(s, node, err);
 	return backing;
 }
 
@@ -140,8 +142,6 @@ static int open_first(struct fusept_stack *s, struct fusept_node *node, int fd)
 		return 0;
 	err = fusept_backing_open(s->session, fd, FUSEPT_OPS_NONE, &node->backing);
 	node->reason = err;
-	if (err)
-		refuse(s, node, err);
 	return err;
 }
 
@@ -152,18 +152,21 @@ static int open_first(struct fusept_stack *s, struct fusept_node *node, int fd)
 struct fusept_backing *pass_open(struct fusept_stack *s, struct fusept_node *node, int fd)
 {
 	struct fusept_backing *backing;
+	int err = 0;
 
 	if (!at_level(s, FUSEPT_LEVEL_IO))
 		return pass_entry(s, node);
-	if (!io_wanted(atomic_load(&node->ops)))
-		return NULL;
 	pthread_mutex_lock(&node->lock);
-	if (!open_first(s, node, fd) && node->backing)
+	/* with a mask that changes, too, all are as the first was */
+	if (io_wanted(atomic_load(&node->ops)))
+		err = open_first(s, node, fd);
+	if (node->backing)
 		node->opens_passed++;
 	else
 		node->opens_served++;
 	backing = node->backing;
 	pthread_mutex_unlock(&node->lock);
+	tell_refused(s, node, err);
 	return backing;
 }
 

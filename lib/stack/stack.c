@@ -35,16 +35,15 @@ static uint32_t descriptors(const struct fusept_stack_options *opt)
 
 static int read_options(struct fusept_stack *s, const struct fusept_stack_options *options)
 {
-	const uint32_t flags =
-		FUSEPT_STACK_KILLPRIV | FUSEPT_STACK_HANDLES | FUSEPT_STACK_CLONE_FD;
+	const uint32_t flags = FUSEPT_STACK_KILLPRIV | FUSEPT_STACK_HANDLES | FUSEPT_STACK_CLONE_FD;
 	struct fusept_stack_options *opt = &s->opt;
 	int err = fusept_sized_read(options, opt, sizeof(*opt));
 
 	if (err)
 		return err;
 	if (opt->flags & ~flags || opt->max_stack_depth > 2 || opt->max_level > FUSEPT_LEVEL_OPS ||
-	    opt->reserved || opt->override_types & ~UINT32_C(0xffff) || opt->entry_timeout != opt->entry_timeout ||
-	    opt->attr_timeout != opt->attr_timeout ||
+	    opt->reserved || opt->override_types & ~UINT32_C(0xffff) ||
+	    opt->entry_timeout != opt->entry_timeout || opt->attr_timeout != opt->attr_timeout ||
 	    opt->negative_timeout != opt->negative_timeout)
 		return -EINVAL;
 	opt->entry_timeout = seconds(opt->entry_timeout, 1);
@@ -164,7 +163,7 @@ int fusept_stack_mount(struct fusept_stack *s, struct fuse_args *args, const cha
 {
 	struct fuse_lowlevel_ops table;
 
-	if (s->se)
+	if (!s || !args || !mountpoint || s->mountpoint)
 		return -EINVAL;
 	s->mountpoint = strdup(mountpoint);
 	if (!s->mountpoint || fuse_opt_add_arg(args, "-odefault_permissions"))
@@ -180,7 +179,7 @@ int fusept_stack_mount(struct fusept_stack *s, struct fuse_args *args, const cha
 	return 0;
 }
 
-int fusept_stack_begin(struct fusept_stack *s)
+static int ask_kernel(struct fusept_stack *s)
 {
 	const struct fusept_session_options options = {
 		.size = sizeof(options),
@@ -189,16 +188,18 @@ int fusept_stack_begin(struct fusept_stack *s)
 		.max_stack_depth = s->opt.max_stack_depth,
 		.max_level = s->opt.max_level,
 	};
-	int err;
+	int err = fusept_session_new(s->se, &options, &s->session);
 
-	if (!s->mounted)
-		return -EINVAL;
-	if (s->opt.max_level == FUSEPT_LEVEL_NONE)
-		return 0;
-	err = fusept_session_new(s->se, &options, &s->session);
 	if (!err)
 		s->reason = pass_begin(s);
 	return err;
+}
+
+int fusept_stack_begin(struct fusept_stack *s)
+{
+	if (!s || !s->mounted || s->session)
+		return -EINVAL;
+	return s->opt.max_level == FUSEPT_LEVEL_NONE ? 0 : ask_kernel(s);
 }
 
 static int loop_of_libfuse(struct fusept_stack *s)
@@ -226,6 +227,8 @@ static int loop_of_libfuse(struct fusept_stack *s)
  */
 int fusept_stack_loop(struct fusept_stack *s)
 {
+	if (!s || !s->mounted)
+		return -EINVAL;
 	if (!pass_entries(s) || pass_lists(s) || s->opt.flags & FUSEPT_STACK_CLONE_FD)
 		return loop_of_libfuse(s);
 	return fusept_session_loop(s->session, s->opt.threads);

@@ -33,10 +33,10 @@ struct fusept_stack {
 	char *mountpoint; /* NULL: not mounted */
 	dev_t own_dev;	  /* st_dev of our own mount */
 	bool mounted;
-	int reason;	  /* why the root is not passed through */
-	bool guard;	  /* our own mount may be met in the tree */
-	bool owners;	  /* we can make files for other users */
-	bool killpriv;	  /* the kernel leaves suid and sgid to us */
+	int reason;    /* why the root is not passed through */
+	bool guard;    /* our own mount may be met in the tree */
+	bool owners;   /* we can make files for other users */
+	bool killpriv; /* the kernel leaves suid and sgid to us */
 	_Atomic uint64_t served[FUSEPT_OPCODES];
 };
 

@@ -30,7 +30,7 @@ static int set_as_caller(struct fusept_stack *s, fuse_req_t req, const char *pat
 }
 
 void stack_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value,
-		     size_t size, int flags)
+		    size_t size, int flags)
 {
 	struct fusept_stack *s = stack_of(req);
 	HELD at = hold(s->nodes, ino);

@@ -2,7 +2,7 @@
 # shellcheck shell=bash disable=SC2034,SC2119,SC2120
 # What the cases of the stock suite share. A case is a program of its own:
 # "bash cases/NAME.sh" with these variables set by run.sh:
-#   MIRROR  the daemon         TOOL, STRESS  the helpers
+#   MIRROR  the daemon         TOOL, STRESS  the helpers    EXAMPLES  the folder of the others
 #   LEVEL   none, io or all: what to mount with
 #   WORK    an empty folder of the case, on a fresh tmpfs
 #   MANY    files of a large directory    ROUNDS  of each thread of STRESS
