@@ -80,7 +80,8 @@ struct fusept_stack_options {
 	/** an enum fusept_level that is not to be exceeded; 0 means no limit.  With
 	 *  FUSEPT_LEVEL_NONE nothing is asked of the kernel. */
 	uint32_t max_level;
-	/** descriptors of nodes that nobody uses; 0 means 3/4 of RLIMIT_NOFILE */
+	/** descriptors of nodes; beyond it, those that nobody uses have none.  0, or more than
+	 *  RLIMIT_NOFILE, means 3/4 of that.  Not used with FUSEPT_STACK_HANDLES. */
 	uint32_t max_fds;
 	/** threads that serve; 0 means 10 */
 	uint32_t threads;
@@ -88,12 +89,15 @@ struct fusept_stack_options {
 	 *  means all */
 	uint32_t idle_threads;
 	/** types of files that handlers of the author are for, FUSEPT_STACK_REG and the
-	 *  like; 0 means all.  Not used with node_ops. */
+	 *  like; 0 means all.  With node_ops it is that which decides.  What is asked of a
+	 *  name goes by its directory, the old one of rename; link goes by the file,
+	 *  copy_file_range by the source. */
 	uint32_t override_types;
 	/** must be 0 */
 	uint32_t reserved;
-	/** operations for the kernel, without those that the author overrides, which are
-	 *  taken away; 0 means FUSEPT_OPS_ALL */
+	/** operations for the kernel.  Those that the author overrides are taken away, where
+	 *  his handlers are for; and FUSEPT_OPS_NAMES if he overrides any, or he would not
+	 *  hear of files.  0 means FUSEPT_OPS_ALL */
 	uint64_t ops;
 	/** seconds that a name is trusted; 0 means 1 second, below 0 not at all */
 	double entry_timeout;
@@ -103,7 +107,8 @@ struct fusept_stack_options {
 	/** seconds that the absence of a name is; 0 means entry_timeout, below 0 not at all */
 	double negative_timeout;
 	/**
-	 * The mask of a new node.  An operation that the author overrides is his handler's
+	 * The mask of a new node.  It is asked for each file that is looked up, and the answer
+	 * used if that has no node yet.  An operation that the author overrides is his handler's
 	 * if its bit is not in the mask, else the engine's or the kernel's.
 	 *
 	 * @param userdata of fusept_stack_new()
@@ -117,7 +122,8 @@ struct fusept_stack_options {
 			     uint64_t ops);
 	/** Frees what fusept_node_set_data() gave a node, when that goes. */
 	void (*free_data)(void *userdata, void *data);
-	/** Told once for each node that the daemon has to serve, and why: err is negative. */
+	/** Told once for each node that the kernel refused to serve, and why: err is negative.
+	 *  Not at FUSEPT_LEVEL_NONE, where it is not asked. */
 	void (*refused)(void *userdata, const struct fusept_node *node, int err);
 };
 
@@ -139,7 +145,9 @@ FUSEPT_API FUSEPT_CHECKED int fusept_stack_prepare_process(void);
  * @param source open directory, O_PATH is enough; not consumed
  * @param ops the author's handlers, or NULL; copied.  Any of libfuse's but forget,
  *        forget_multi and retrieve_reply; init is called after the engine's own and
- *        gets userdata.  Requests have the engine as userdata of libfuse, the author's is
+ *        gets userdata, and so does destroy, after the last free_data.  getlk, setlk, flock,
+ *        bmap, ioctl, poll and access are called for all nodes alike.  Node ids and the
+ *        fh of open files and directories are the engine's.  Requests have the engine as userdata of libfuse, the author's is
  *        told by fusept_req_userdata().
  * @param op_size sizeof(*ops)
  * @param options NULL for defaults
@@ -150,6 +158,7 @@ FUSEPT_API FUSEPT_CHECKED int fusept_stack_prepare_process(void);
  *                 out is NULL
  *         -E2BIG  options or ops have bytes that this library does not know, not all 0
  *         -ENOTDIR, -EBADF  source is not an open directory
+ *         -EACCES this thread may not search it
  *         -ENOENT /proc is not mounted
  *         -ENOMEM, -EMFILE, -ENFILE  out of memory or descriptors
  *
@@ -194,7 +203,8 @@ FUSEPT_API FUSEPT_CHECKED int fusept_stack_begin(struct fusept_stack *stack);
  * Serve requests until it is unmounted or a signal handler ends it.
  *
  * @param stack file system that has begun
- * @return 0, a positive signal number, or -errno: -EINVAL if it is not mounted
+ * @return 0 when it is over, also by a signal; -EINVAL if it is not mounted; or as
+ *         fusept_session_loop()
  *
  * Since: 0.1
  */
@@ -230,7 +240,8 @@ FUSEPT_API int fusept_stack_main(int argc, char *argv[], const struct fuse_lowle
 				 size_t op_size, const struct fusept_stack_options *options,
 				 void *userdata);
 
-/** The engine's own handlers, for an author's to call.  A name that he gives them is one
+/** The engine's own handlers, for an author's to call; it has none for write (but for
+ *  write_buf), access, locks, bmap, ioctl, poll, and what begins and ends.  A name that he gives them is one
  *  word of a path, as the kernel's are: one with a '/' leads anywhere.  Since: 0.1 */
 FUSEPT_API const struct fuse_lowlevel_ops *fusept_stack_default(void);
 
@@ -247,15 +258,16 @@ FUSEPT_API struct fuse_session *fusept_stack_fuse(struct fusept_stack *stack);
  *  asked of the kernel.  Since: 0.1 */
 FUSEPT_API struct fusept_session *fusept_stack_session(struct fusept_stack *stack);
 
-/** What the kernel does by itself.  Since: 0.1 */
+/** What the kernel can do by itself, whatever the masks leave to it.  Since: 0.1 */
 FUSEPT_API enum fusept_level fusept_stack_level(const struct fusept_stack *stack);
 
 /**
- * Why the root, and so most likely anything, is not passed through.
+ * Why the kernel does less than it could: it has not more (see fusept_session_reason(), also
+ * at FUSEPT_LEVEL_IO), or the root can't be passed through, and so most likely nothing can.
  *
  * @param stack file system that has begun
- * @return 0 if it is or is not meant to be, else as fusept_session_reason() or
- *         fusept_backing_open()
+ * @return 0, or as fusept_session_reason(), fusept_backing_open() or
+ *         fusept_backing_bind()
  *
  * Since: 0.1
  */
@@ -306,15 +318,16 @@ FUSEPT_API uint64_t fusept_node_ops(const struct fusept_node *node);
  * @param stack file system
  * @param node of fusept_node_get()
  * @param ops as for fusept_backing_set_ops()
- * @return 0, or as fusept_backing_set_ops(); the mask is as before then
+ * @return 0, or as fusept_backing_set_ops() if the kernel has the file; the mask is as
+ *         before then
  *
  * Since: 0.1
  */
 FUSEPT_API FUSEPT_CHECKED int fusept_node_set_ops(struct fusept_stack *stack,
 						  struct fusept_node *node, uint64_t ops);
 
-/** Why the daemon serves this file: 0 if the kernel does, or as fusept_backing_open().
- *  Since: 0.1 */
+/** Why the kernel refused to serve this file: 0 if it did not, or was not asked; or as
+ *  fusept_backing_open().  Since: 0.1 */
 FUSEPT_API int fusept_node_reason(struct fusept_node *node);
 
 /** What fusept_node_set_data() gave it, or NULL.  Since: 0.1 */
@@ -336,7 +349,8 @@ FUSEPT_API FUSEPT_CHECKED void *fusept_node_set_data(struct fusept_node *node, v
  *
  * @param fi of the handler, or NULL
  * @return descriptor, the engine's; -1: there is none, since the kernel closes the file
- *         without saying so.  Override release as well to have one in each request.
+ *         without saying so.  Override release as well to have one in each request, or
+ *         use fusept_file_pread() and fusept_file_pwrite().  Not for directories.
  *
  * Since: 0.1
  */
@@ -351,7 +365,7 @@ static inline int fusept_file_fd(const struct fuse_file_info *fi)
  *
  * @param req request
  * @param ino of the handler
- * @param fi of the handler
+ * @param fi of the handler, or NULL
  * @param buf where to
  * @param size bytes that are wanted
  * @param off where from, in bytes
@@ -403,7 +417,8 @@ typedef int fusept_name_filter(void *arg, const char *name, char *shown);
  * @param off of the handler
  * @param fi of the handler
  * @param plus 1 in readdirplus()
- * @param filter to be asked for each name
+ * @param filter to be asked for each name, more than once for one that does not fit; or
+ *        NULL
  * @param arg for filter
  *
  * Since: 0.1

@@ -49,10 +49,19 @@ static int append_as(const opened *file, int flags)
 	return fcntl(file->fd, F_SETFL, now ^ O_APPEND) < 0 ? -errno : 0;
 }
 
+/* A handler of write() may want to read, too. */
+static bool can_read(const struct fuse_file_info *fi)
+{
+	int flags = fcntl(fusept_file_fd(fi), F_GETFL);
+
+	return flags >= 0 && (flags & O_ACCMODE) != O_WRONLY;
+}
+
 ssize_t fusept_file_pread(fuse_req_t req, fuse_ino_t ino, const struct fuse_file_info *fi,
 			  void *buf, size_t size, off_t off)
 {
-	OPENED file = file_of(stack_of(req), ino, fi, O_RDONLY);
+	const struct fuse_file_info none = {0};
+	OPENED file = file_of(stack_of(req), ino, can_read(fi) ? fi : &none, O_RDONLY);
 	ssize_t done = file.fd;
 
 	if (file.fd >= 0)

@@ -11,12 +11,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What libfuse makes of a command line that says nothing of them. */
+enum { LIBFUSE_THREADS = 10 };
+
+/* A timeout that was not given. */
+#define UNSET (-1.0)
+
 struct command {
 	const char *program;
 	char *source;
 	char *ops;
 	struct fuse_cmdline_opts fuse;
 	struct fusept_stack_options opt;
+	double entry_timeout, attr_timeout, negative_timeout;
 	int killpriv, handles;
 	bool allow_root;
 };
@@ -32,9 +39,9 @@ struct command {
 
 static const struct fuse_opt specs[] = {
 	{"ops=%s", offsetof(struct command, ops), 0},
-	OPTION("entry_timeout=%lf", entry_timeout),
-	OPTION("attr_timeout=%lf", attr_timeout),
-	OPTION("negative_timeout=%lf", negative_timeout),
+	{"entry_timeout=%lf", offsetof(struct command, entry_timeout), 0},
+	{"attr_timeout=%lf", offsetof(struct command, attr_timeout), 0},
+	{"negative_timeout=%lf", offsetof(struct command, negative_timeout), 0},
 	OPTION("max_fds=%u", max_fds),
 	OPTION("max_stack_depth=%u", max_stack_depth),
 	SWITCH("killpriv", killpriv),
@@ -90,11 +97,27 @@ static int read_ops(struct command *c)
 		return 0;
 	if (fusept_ops_parse(c->ops, &c->opt.ops))
 		return complain(c, "an operation that nobody knows", c->ops);
+	if (!(c->opt.ops & FUSEPT_OPS_SUPPORTED) && c->opt.ops & ~FUSEPT_OPS_IO)
+		c->opt.ops = fusept_ops_complete(c->opt.ops);
 	if (c->opt.ops == FUSEPT_OPS_NONE)
 		c->opt.max_level = FUSEPT_LEVEL_NONE;
 	if (!(c->opt.ops & ~FUSEPT_OPS_IO) && !c->opt.max_level)
 		c->opt.max_level = FUSEPT_LEVEL_IO;
 	return 0;
+}
+
+/* Here 0 is no time at all, in the options of the engine the default. */
+static void take_timeout(double given, double *timeout)
+{
+	if (given != UNSET)
+		*timeout = given > 0 ? given : -1;
+}
+
+static void read_timeouts(struct command *c)
+{
+	take_timeout(c->entry_timeout, &c->opt.entry_timeout);
+	take_timeout(c->attr_timeout, &c->opt.attr_timeout);
+	take_timeout(c->negative_timeout, &c->opt.negative_timeout);
 }
 
 /* 0: go on; else there is nothing more to do, and it may be an error. */
@@ -113,9 +136,13 @@ static int read_command(struct command *c, struct fuse_args *args)
 	c->opt.flags |= (c->killpriv ? FUSEPT_STACK_KILLPRIV : 0) |
 			(c->handles ? FUSEPT_STACK_HANDLES : 0) |
 			(c->fuse.clone_fd ? FUSEPT_STACK_CLONE_FD : 0);
-	c->opt.threads = c->fuse.singlethread ? 1 : c->fuse.max_threads;
+	if (c->fuse.singlethread)
+		c->opt.threads = 1;
+	else if (!c->opt.threads || c->fuse.max_threads != LIBFUSE_THREADS)
+		c->opt.threads = c->fuse.max_threads;
 	if (c->fuse.max_idle_threads != UINT_MAX)
 		c->opt.idle_threads = c->fuse.max_idle_threads;
+	read_timeouts(c);
 	return read_ops(c);
 }
 
@@ -146,6 +173,8 @@ static int serve(struct fusept_stack *stack, struct command *c)
 	result = fusept_stack_begin(stack);
 	if (!result)
 		result = fusept_stack_loop(stack);
+	if (result < 0)
+		complain(c, "requests can't be served", strerror(-result));
 	fuse_remove_signal_handlers(fusept_stack_fuse(stack));
 	return result;
 }
@@ -190,7 +219,12 @@ int fusept_stack_main(int argc, char *argv[], const struct fuse_lowlevel_ops *op
 		      const struct fusept_stack_options *options, void *userdata)
 {
 	struct fuse_args args = FUSE_ARGS_INIT(argc, argv);
-	struct command c = {.program = argc ? argv[0] : "fusept"};
+	struct command c = {
+		.program = argc ? argv[0] : "fusept",
+		.entry_timeout = UNSET,
+		.attr_timeout = UNSET,
+		.negative_timeout = UNSET,
+	};
 	int result = fusept_sized_read(options, &c.opt, sizeof(c.opt));
 
 	if (!result) {
@@ -199,6 +233,8 @@ int fusept_stack_main(int argc, char *argv[], const struct fuse_lowlevel_ops *op
 	}
 	if (!result)
 		result = run(&c, &args, ops, op_size, userdata);
+	else if (result < 0)
+		complain(&c, "options of the program", strerror(-result));
 	free(c.fuse.mountpoint);
 	free(c.source);
 	free(c.ops);

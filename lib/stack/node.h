@@ -57,6 +57,7 @@ struct fusept_node {
 	struct fusept_backing *backing;
 	bool asked;
 	int reason; /* why there is none */
+	bool told;  /* the author of that */
 	unsigned int opens_passed;
 	unsigned int opens_served;
 

@@ -114,15 +114,29 @@
 #define ENGINE_STATX(op)
 #endif
 
-/* What only an author has handlers for, all of one node. */
+/* What only an author has handlers for, all nodes alike; the bits are from one to another. */
 #define AUTHOR_OPS(op)                                                                         \
-	op(access, FUSE_ACCESS, FUSE_ACCESS)                                                      \
-	op(getlk, FUSE_GETLK, FUSE_GETLK)                                                         \
-	op(setlk, FUSE_SETLK, FUSE_SETLKW)                                                        \
-	op(flock, FUSE_SETLK, FUSE_SETLKW)                                                        \
-	op(bmap, FUSE_BMAP, FUSE_BMAP)                                                            \
-	op(ioctl, FUSE_IOCTL, FUSE_IOCTL)                                                         \
-	op(poll, FUSE_POLL, FUSE_POLL)
+	op(access, FUSE_ACCESS, FUSE_ACCESS, (fuse_req_t req, fuse_ino_t ino, int mask),          \
+	   (req, ino, mask))                                                                      \
+	op(getlk, FUSE_GETLK, FUSE_GETLK,                                                         \
+	   (fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, struct flock *lock),       \
+	   (req, ino, fi, lock))                                                                  \
+	op(setlk, FUSE_SETLK, FUSE_SETLKW,                                                        \
+	   (fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, struct flock *lock,        \
+	    int sleep), (req, ino, fi, lock, sleep))                                              \
+	op(flock, FUSE_SETLK, FUSE_SETLKW,                                                        \
+	   (fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, int operation),            \
+	   (req, ino, fi, operation))                                                             \
+	op(bmap, FUSE_BMAP, FUSE_BMAP,                                                            \
+	   (fuse_req_t req, fuse_ino_t ino, size_t size, uint64_t index),                         \
+	   (req, ino, size, index))                                                               \
+	op(ioctl, FUSE_IOCTL, FUSE_IOCTL,                                                         \
+	   (fuse_req_t req, fuse_ino_t ino, unsigned int cmd, void *arg,                          \
+	    struct fuse_file_info *fi, unsigned int flags, const void *in, size_t in_size,        \
+	    size_t out_size), (req, ino, cmd, arg, fi, flags, in, in_size, out_size))             \
+	op(poll, FUSE_POLL, FUSE_POLL,                                                            \
+	   (fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,                            \
+	    struct fuse_pollhandle *handle), (req, ino, fi, handle))
 
 static void count(struct fusept_stack *s, int opcode)
 {
@@ -149,6 +163,16 @@ static bool is_own(struct fusept_stack *s, fuse_ino_t ino, int opcode)
 			stack_##name_ args;                                                       \
 	}
 ENGINE_OPS(HANDLER)
+
+#define AUTHOR_HANDLER(name_, opcode, last, params, args)                                         \
+	static void on_##name_ params                                                             \
+	{                                                                                         \
+		struct fusept_stack *s = stack_of(req);                                           \
+                                                                                                  \
+		count(s, opcode);                                                                 \
+		s->own.name_ args;                                                                \
+	}
+AUTHOR_OPS(AUTHOR_HANDLER)
 
 static void on_forget(fuse_req_t req, fuse_ino_t ino, uint64_t nlookup)
 {
@@ -194,7 +218,9 @@ static const struct fuse_lowlevel_ops handlers = {
 	.forget_multi = on_forget_multi,
 	ENGINE_OPS(ON)};
 
-#define TAKE(name, ...) table->name = own->name;
+#define TAKE(name, ...)    \
+	if (own->name)     \
+		table->name = on_##name;
 
 /*
  * An operation that the engine would do by other means than the author's handler is left
@@ -222,7 +248,7 @@ void ops_table(const struct fuse_lowlevel_ops *own, struct fuse_lowlevel_ops *ta
 #define BITS_OF(name, opcode, ...)                                                                \
 	for (unsigned int flags = 0; own->name && flags < 2; flags++)                             \
 		*ops |= FUSEPT_OP(opcode);
-#define BITS_FROM_TO(name, first, last)                                                           \
+#define BITS_FROM_TO(name, first, last, ...)                                                        \
 	for (int opcode = first; own->name && opcode <= last; opcode++)                           \
 		*ops |= FUSEPT_OP(opcode);
 

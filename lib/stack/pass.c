@@ -31,9 +31,11 @@ static uint64_t ops_left(const struct fusept_stack *s, const struct stat *st)
 {
 	uint64_t ops = s->opt.ops;
 
-	if (!s->overridden || !(s->opt.override_types & FUSEPT_STACK_TYPE(st->st_mode)))
+	if (!s->overridden)
 		return ops;
-	ops &= ~(s->overridden | FUSEPT_OPS_NAMES);
+	ops &= ~FUSEPT_OPS_NAMES;
+	if (s->opt.override_types & FUSEPT_STACK_TYPE(st->st_mode))
+		ops &= ~s->overridden;
 	return ops ? ops | FUSEPT_OPS_SUPPORTED : ops;
 }
 
@@ -52,10 +54,18 @@ struct node_masks pass_masks(struct fusept_stack *s, const struct fusept_node *d
 	return masks;
 }
 
-/* Without the node's lock: the author may ask about it. */
+/* Once for each node, and without its lock: the author may ask about it. */
 static void tell_refused(struct fusept_stack *s, struct fusept_node *node, int err)
 {
-	if (err && s->opt.refused)
+	bool told;
+
+	if (!err || !s->opt.refused)
+		return;
+	pthread_mutex_lock(&node->lock);
+	told = node->told;
+	node->told = true;
+	pthread_mutex_unlock(&node->lock);
+	if (!told)
 		s->opt.refused(s->userdata, node, err);
 }
 

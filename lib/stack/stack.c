@@ -208,7 +208,7 @@ static int loop_of_libfuse(struct fusept_stack *s)
 	int result;
 
 	if (s->opt.threads == 1)
-		return fuse_session_loop(s->se);
+		return MIN(fuse_session_loop(s->se), 0);
 	config = fuse_loop_cfg_create();
 	if (!config)
 		return -ENOMEM;
@@ -218,7 +218,7 @@ static int loop_of_libfuse(struct fusept_stack *s)
 		fuse_loop_cfg_set_idle_threads(config, s->opt.idle_threads);
 	result = fuse_session_loop_mt(s->se, config);
 	fuse_loop_cfg_destroy(config);
-	return result;
+	return MIN(result, 0);
 }
 
 /*
