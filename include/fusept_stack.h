@@ -285,6 +285,16 @@ FUSEPT_API int fusept_stack_reason(const struct fusept_stack *stack);
 FUSEPT_API void fusept_stack_counters(struct fusept_stack *stack, struct fusept_counters *counters);
 
 /**
+ * How many files the kernel knows; the root is one.
+ *
+ * @param stack file system
+ * @return number of nodes
+ *
+ * Since: 0.1
+ */
+FUSEPT_API size_t fusept_stack_nodes(struct fusept_stack *stack);
+
+/**
  * Use a node.
  *
  * @param stack file system

@@ -6,7 +6,7 @@
 
 all=(host clang asan stock series kernel matrix selftest library mirror rig)
 # what is run by name only, as it goes on for as long as one likes
-others=(storm)
+others=(storm load)
 rootless=(host clang asan series)
 # Suites whose virtual machine waits more than it works, each with the one it runs
 # beside if both are asked for; its output comes in its turn.
@@ -35,6 +35,9 @@ Exit status 1 if anything failed. Installs what is missing.
 And by name only:
   storm     10 minutes of random calls by 8 processes on 4 processors, on the patched
             kernel, with masks that change, and daemons that die
+
+  load      64 threads in 1,000,000 files on this machine's own kernel, 5 minutes each
+            with the daemon built for AddressSanitizer and for ThreadSanitizer
 
 On the patched kernel (kernel, matrix, selftest, library, mirror, storm) a skipped test counts
 as failed. Results come as TAP; the log of each suite is build/log/test-SUITE.log.
@@ -137,6 +140,20 @@ selftest_suite() {
 	fi
 }
 
+# load_with SANITIZER MESON-OPTION...
+load_with() {
+	if "$top/scripts/host.sh" "host-$1" "${@:2}"; then
+		tap "load-$1" "" bash "$top/test/stock/load.sh" "$build/host-$1" 300
+	else
+		fault "load-$1" "it does not build"
+	fi
+}
+
+load_suite() {
+	load_with asan -Db_sanitize=address,undefined -Db_lundef=false
+	load_with tsan -Db_sanitize=thread -Db_lundef=false
+}
+
 run_suite() {
 	case $1 in
 	host) meson_suite host host-gcc -Dwerror=true ;;
@@ -152,6 +169,7 @@ run_suite() {
 	matrix) guest matrix "test/kernel/run.sh matrix" --no-leaks ;;
 	library) guest library test/rig/library.sh --no-leaks ;;
 	mirror) guest mirror test/stock/run.sh --no-leaks ;;
+	load) load_suite ;;
 	storm) guest storm test/kernel/storm.sh --smp 4 ;;
 	esac
 }

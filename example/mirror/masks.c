@@ -101,5 +101,6 @@ void masks_describe(struct mirror *m, struct stats_about *about)
 	about->level = level_name(fusept_stack_level(m->stack));
 	about->reason = session ? fusept_session_reason(session) : 0;
 	describe_ops(ops_in_force(m), about->ops, sizeof(about->ops));
+	about->nodes = fusept_stack_nodes(m->stack);
 	fusept_stack_counters(m->stack, &about->counters);
 }

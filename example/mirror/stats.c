@@ -127,8 +127,8 @@ static GString *stats_json(struct stats *stats, const struct stats_about *about)
 	GString *json = g_string_new(NULL);
 
 	g_string_append_printf(json, "{\"level\":\"%s\",\"ops\":\"%s\",", about->level, about->ops);
-	g_string_append_printf(json, "\"reason\":\"%s\",\"requests\":{",
-			       about->reason ? errno_name(-about->reason) : "");
+	g_string_append_printf(json, "\"reason\":\"%s\",\"nodes\":%zu,\"requests\":{",
+			       about->reason ? errno_name(-about->reason) : "", about->nodes);
 	json_counts(about->counters.daemon, json);
 	g_string_append(json, "},\"kernel\":{");
 	json_counts(about->counters.kernel, json);

@@ -15,6 +15,7 @@ struct stats_about {
 	const char *level; /* "none", "io", "ops" */
 	char ops[1024];	   /* names of the mask in force */
 	int reason;	   /* -errno that limits the level, or 0 */
+	size_t nodes;
 	struct fusept_counters counters; /* requests to us, and what the kernel did by itself */
 };
 

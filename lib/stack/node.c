@@ -24,6 +24,7 @@ struct nodes {
 	struct fusept_node *all;   /* also those that have lost their place there */
 	struct fusept_node *idle;  /* may lose their fd; the newest first */
 	struct handles *handles;
+	size_t count;
 	unsigned int fds; /* that nodes have */
 	unsigned int max_fds;
 	uint64_t generation;
@@ -103,6 +104,7 @@ static struct fusept_node *node_add(struct nodes *nodes, int fd, uint64_t mount,
 	node->hashed = true;
 	node->generation = ++nodes->generation;
 	DL_PREPEND(nodes->all, node);
+	nodes->count++;
 	nodes->fds++;
 	return node;
 }
@@ -177,6 +179,7 @@ static bool node_is_done(struct nodes *nodes, struct fusept_node *node)
 	if (node->hashed)
 		node_unhash(nodes, node);
 	DL_DELETE(nodes->all, node);
+	nodes->count--;
 	handles_leave(nodes->handles, node->fs);
 	if (node->fd >= 0)
 		nodes->fds--;
@@ -250,6 +253,16 @@ void nodes_free(struct nodes *nodes)
 struct fusept_node *nodes_root(struct nodes *nodes)
 {
 	return nodes->root;
+}
+
+size_t nodes_count(struct nodes *nodes)
+{
+	size_t count;
+
+	pthread_mutex_lock(&nodes->lock);
+	count = nodes->count;
+	pthread_mutex_unlock(&nodes->lock);
+	return count;
 }
 
 struct fusept_node *node_from_ino(struct nodes *nodes, fuse_ino_t ino)

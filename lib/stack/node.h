@@ -74,6 +74,7 @@ struct nodes *nodes_new(int root_fd, unsigned int max_fds, const struct node_own
 			int *err);
 void nodes_free(struct nodes *nodes);
 struct fusept_node *nodes_root(struct nodes *nodes);
+size_t nodes_count(struct nodes *nodes);
 
 /* The node of a request, its descriptor usable until node_put(). */
 int node_get(struct nodes *nodes, fuse_ino_t ino, struct fusept_node **out);

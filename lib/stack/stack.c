@@ -280,6 +280,11 @@ int fusept_stack_reason(const struct fusept_stack *s)
 	return reason ? reason : s->reason;
 }
 
+size_t fusept_stack_nodes(struct fusept_stack *s)
+{
+	return nodes_count(s->nodes);
+}
+
 void fusept_stack_counters(struct fusept_stack *s, struct fusept_counters *counters)
 {
 	if (!s->mounted || fusept_counters_read(s->mountpoint, counters))

@@ -35,7 +35,8 @@ else
 fi
 mv "$MNT/file" "$MNT/moved"
 chmod 640 "$MNT/moved"
-only READ WRITE
+# of copies and holes it says once that it has none
+only READ WRITE COPY_FILE_RANGE LSEEK
 umount_small
 mount_small cipher
 cmp "$PLAIN/file" "$MNT/moved" || fail "another mount"
