@@ -294,6 +294,49 @@ FUSEPT_API void fusept_stack_counters(struct fusept_stack *stack, struct fusept_
  */
 FUSEPT_API size_t fusept_stack_nodes(struct fusept_stack *stack);
 
+/** Called with each node.  Since: 0.1 */
+typedef void fusept_node_visitor(void *arg, struct fusept_node *node);
+
+/**
+ * Call a function for each node that the kernel knows now.
+ *
+ * @param stack file system
+ * @param each called without a lock of the engine's; the node is good until it returns
+ * @param arg for each
+ * @return 0 or
+ *         -ENOMEM no memory; each was not called
+ *
+ * Since: 0.1
+ */
+FUSEPT_API FUSEPT_CHECKED int fusept_stack_each_node(struct fusept_stack *stack,
+						     fusept_node_visitor *each, void *arg);
+
+/**
+ * Answer lookup() with a file from anywhere, also of another tree.
+ *
+ * It gets a node like any other; its mask is what a file in the directory would have.
+ *
+ * Possible requests: lookup, mkdir, mknod, symlink, link
+ *
+ * @param req request; answered in any case, with the error if there is one
+ * @param parent directory that the name is in
+ * @param fd O_PATH descriptor of the file, not through a symbolic link; consumed
+ *
+ * Since: 0.1
+ */
+FUSEPT_API void fusept_reply_fd(fuse_req_t req, fuse_ino_t parent, int fd);
+
+/**
+ * The node id of a node, which requests name it by.
+ *
+ * @param stack file system
+ * @param node of it
+ * @return node id
+ *
+ * Since: 0.1
+ */
+FUSEPT_API fuse_ino_t fusept_node_ino(struct fusept_stack *stack, struct fusept_node *node);
+
 /**
  * Use a node.
  *

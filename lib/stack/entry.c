@@ -65,6 +65,15 @@ int entry_from_name(struct fusept_stack *s, const struct fusept_node *dir, int d
 	return entry_from_fd(s, dir, fd, out);
 }
 
+void fusept_reply_fd(fuse_req_t req, fuse_ino_t parent, int fd)
+{
+	struct fusept_stack *s = stack_of(req);
+	struct entry entry;
+	int err = entry_from_fd(s, node_from_ino(s->nodes, parent), fd, &entry);
+
+	entry_reply(req, s, err, &entry);
+}
+
 void entry_undo(struct fusept_stack *s, struct entry *entry)
 {
 	node_forget(s->nodes, entry->node, 1);

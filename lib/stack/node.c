@@ -277,6 +277,24 @@ fuse_ino_t node_to_ino(struct nodes *nodes, struct fusept_node *node)
 	return node == nodes->root ? FUSE_ROOT_ID : (uintptr_t)node;
 }
 
+struct fusept_node **nodes_hold_all(struct nodes *nodes, size_t *count)
+{
+	struct fusept_node **all, *node;
+
+	*count = 0;
+	pthread_mutex_lock(&nodes->lock);
+	all = malloc(nodes->count * sizeof(struct fusept_node *));
+	if (all) {
+		DL_FOREACH(nodes->all, node)
+		{
+			node_use(nodes, node);
+			all[(*count)++] = node;
+		}
+	}
+	pthread_mutex_unlock(&nodes->lock);
+	return all;
+}
+
 /* Opens the file of a held node again; another thread may be first. */
 static int node_refill(struct nodes *nodes, struct fusept_node *node)
 {

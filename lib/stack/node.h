@@ -75,6 +75,8 @@ struct nodes *nodes_new(int root_fd, unsigned int max_fds, const struct node_own
 void nodes_free(struct nodes *nodes);
 struct fusept_node *nodes_root(struct nodes *nodes);
 size_t nodes_count(struct nodes *nodes);
+/* All that there are now, each held, or NULL: no memory. */
+struct fusept_node **nodes_hold_all(struct nodes *nodes, size_t *count);
 
 /* The node of a request, its descriptor usable until node_put(). */
 int node_get(struct nodes *nodes, fuse_ino_t ino, struct fusept_node **out);

@@ -2,6 +2,8 @@
 /* Nodes as an author sees them. */
 #include "stack.h"
 
+#include <stdlib.h>
+
 int fusept_node_get(struct fusept_stack *s, fuse_ino_t ino, struct fusept_node **out)
 {
 	return node_get(s->nodes, ino, out);
@@ -10,6 +12,28 @@ int fusept_node_get(struct fusept_stack *s, fuse_ino_t ino, struct fusept_node *
 void fusept_node_put(struct fusept_stack *s, struct fusept_node *node)
 {
 	node_put(s->nodes, node);
+}
+
+fuse_ino_t fusept_node_ino(struct fusept_stack *s, struct fusept_node *node)
+{
+	return node_to_ino(s->nodes, node);
+}
+
+int fusept_stack_each_node(struct fusept_stack *s,
+			   void (*each)(void *arg, struct fusept_node *node), void *arg)
+{
+	struct fusept_node **all;
+	size_t count;
+
+	all = nodes_hold_all(s->nodes, &count);
+	if (!all)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++) {
+		each(arg, all[i]);
+		node_put(s->nodes, all[i]);
+	}
+	free(all);
+	return 0;
 }
 
 uint64_t fusept_node_ops(const struct fusept_node *node)

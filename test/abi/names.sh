@@ -4,7 +4,7 @@
 set -euo pipefail
 
 bad=$(grep -nE '^[[:space:]]*(#define|enum|struct|union|typedef)[[:space:]]' "$@" |
-	grep -vE '(#define (FUSEPT_|fusept_)|(enum|struct) fusept_|typedef int fusept_)' || :)
+	grep -vE '(#define (FUSEPT_|fusept_)|(enum|struct) fusept_|typedef (int|void) fusept_)' || :)
 if [[ -n $bad ]]; then
 	printf 'not our names:\n%s\n' "$bad" >&2
 	exit 1
