@@ -9,7 +9,7 @@ echo text >"$SRC/d/file"
 ln -s file "$SRC/d/link"
 mount_small minimal
 [[ $(cat "$MNT/d/file") == text ]] || fail "cat"
-setpriv --reuid $ANYBODY --clear-groups cat "$MNT/d/link" >/dev/null || fail "cat by link"
+setpriv --reuid "$ANYBODY" --clear-groups cat "$MNT/d/link" >/dev/null || fail "cat by link"
 printf 'more\n' >>"$MNT/d/file"
 echo new >"$MNT/d/new"
 chmod 600 "$MNT/d/new"
