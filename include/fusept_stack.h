@@ -146,7 +146,7 @@ FUSEPT_API FUSEPT_CHECKED int fusept_stack_prepare_process(void);
  * @param ops the author's handlers, or NULL; copied.  Any of libfuse's but forget,
  *        forget_multi and retrieve_reply; init is called after the engine's own and
  *        gets userdata, and so does destroy, after the last free_data.  getlk, setlk, flock,
- *        bmap, ioctl, poll and access are called for all nodes alike.  Node ids and the
+ *        bmap, poll and access are called for all nodes alike.  Node ids and the
  *        fh of open files and directories are the engine's.  Requests have the engine as userdata of libfuse, the author's is
  *        told by fusept_req_userdata().
  * @param op_size sizeof(*ops)
@@ -241,8 +241,9 @@ FUSEPT_API int fusept_stack_main(int argc, char *argv[], const struct fuse_lowle
 				 void *userdata);
 
 /** The engine's own handlers, for an author's to call; it has none for write (but for
- *  write_buf), access, locks, bmap, ioctl, poll, and what begins and ends.  A name that he gives them is one
- *  word of a path, as the kernel's are: one with a '/' leads anywhere.  Since: 0.1 */
+ *  write_buf), access, locks, bmap, poll, and what begins and ends.  A name that he gives
+ *  them is one word of a path, as the kernel's are: one with a '/' leads anywhere.
+ *  Since: 0.1 */
 FUSEPT_API const struct fuse_lowlevel_ops *fusept_stack_default(void);
 
 /** The file system of a request.  Since: 0.1 */

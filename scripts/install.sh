@@ -25,7 +25,7 @@ packages_of() {
 	kernel) echo linux-source-6.12 gcc make flex bison bc libelf-dev libc6-dev git xz-utils ccache perl ;;
 	vm) echo qemu-system-x86 e2fsprogs xfsprogs iproute2 mount util-linux coreutils ;;
 	lib) echo gcc libc6-dev pkgconf meson ninja-build libfuse3-dev fuse3 uthash-dev libglib2.0-dev ccache ;;
-	test) echo clang g++ attr acl libcap2-bin fuse3 strace binutils jq mandoc shellcheck util-linux ;;
+	test) echo clang g++ attr acl e2fsprogs libcap2-bin fuse3 strace binutils jq mandoc shellcheck util-linux ;;
 	demo) echo gcc libc6-dev libelf-dev make git jq tar grep findutils coreutils procps diffutils sqlite3 ;;
 	*) die "no package set named $1" "kernel, vm, lib, test or demo" ;;
 	esac

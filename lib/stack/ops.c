@@ -5,7 +5,7 @@
  *
  * Not in the table: locks, which the kernel keeps by itself then (they are seen by users
  * of the mount, not by those of the tree); ACCESS, which the kernel does not ask with
- * default_permissions; IOCTL, POLL and BMAP, which concern the file below and not what is
+ * default_permissions; POLL and BMAP, which concern the file below and not what is
  * stacked on it.  An author may have handlers for them.
  */
 #include "stack.h"
@@ -90,6 +90,10 @@
 	   (req, ino, size))                                                                      \
 	op(removexattr, FUSE_REMOVEXATTR, ino,                                                    \
 	   (fuse_req_t req, fuse_ino_t ino, const char *name), (req, ino, name))                  \
+	op(ioctl, FUSE_IOCTL, ino,                                                                \
+	   (fuse_req_t req, fuse_ino_t ino, unsigned int cmd, void *arg,                          \
+	    struct fuse_file_info *fi, unsigned int ioctl_flags, const void *in, size_t in_size,  \
+	    size_t out_size), (req, ino, cmd, arg, fi, ioctl_flags, in, in_size, out_size))       \
 	op(write_buf, FUSE_WRITE, ino,                                                            \
 	   (fuse_req_t req, fuse_ino_t ino, struct fuse_bufvec *in, off_t off,                    \
 	    struct fuse_file_info *fi), (req, ino, in, off, fi))                                  \
@@ -130,10 +134,6 @@
 	op(bmap, FUSE_BMAP, FUSE_BMAP,                                                            \
 	   (fuse_req_t req, fuse_ino_t ino, size_t size, uint64_t index),                         \
 	   (req, ino, size, index))                                                               \
-	op(ioctl, FUSE_IOCTL, FUSE_IOCTL,                                                         \
-	   (fuse_req_t req, fuse_ino_t ino, unsigned int cmd, void *arg,                          \
-	    struct fuse_file_info *fi, unsigned int flags, const void *in, size_t in_size,        \
-	    size_t out_size), (req, ino, cmd, arg, fi, flags, in, in_size, out_size))             \
 	op(poll, FUSE_POLL, FUSE_POLL,                                                            \
 	   (fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,                            \
 	    struct fuse_pollhandle *handle), (req, ino, fi, handle))

@@ -128,6 +128,10 @@ void stack_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 void stack_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void stack_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi);
 
+void stack_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int cmd, void *arg,
+		 struct fuse_file_info *fi, unsigned int flags, const void *in, size_t in_size,
+		 size_t out_size);
+
 void stack_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value,
 		    size_t size, int flags);
 void stack_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size);
