@@ -61,22 +61,31 @@ static void free_mem(void *buf)
 	free(((struct fuse_buf *)buf)->mem);
 }
 
-/* Handle requests until the session is over; canceled only while there is none. */
+/* Canceled only while there is no request. */
+static int handle_requests(struct fusept_session *session, struct fuse_buf *buf)
+{
+	int ret = 1, off;
+
+	while ((ret > 0 || ret == -EINTR) && !fuse_session_exited(session->se)) {
+		pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &off);
+		ret = fuse_session_receive_buf(session->se, buf);
+		pthread_setcancelstate(off, NULL);
+		if (ret > 0)
+			fusept_session_process_buf(session, buf);
+	}
+	return ret < 0 && ret != -EINTR ? ret : 0;
+}
+
+/* Until the session is over. */
 static int serve(struct fusept_session *session)
 {
 	struct fuse_buf buf = {0};
-	int ret = 1, off;
+	int ret;
 
 	pthread_cleanup_push(free_mem, &buf);
-	while ((ret > 0 || ret == -EINTR) && !fuse_session_exited(session->se)) {
-		pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &off);
-		ret = fuse_session_receive_buf(session->se, &buf);
-		pthread_setcancelstate(off, NULL);
-		if (ret > 0)
-			fusept_session_process_buf(session, &buf);
-	}
+	ret = handle_requests(session, &buf);
 	pthread_cleanup_pop(1);
-	return ret < 0 && ret != -EINTR ? ret : 0;
+	return ret;
 }
 
 static void *work(void *arg)
