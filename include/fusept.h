@@ -351,7 +351,14 @@ FUSEPT_API FUSEPT_CHECKED int fusept_session_new(struct fuse_session *se,
  */
 FUSEPT_API void fusept_session_free(struct fusept_session *session);
 
-/** The level in force, constant for the session's life.  Since: 0.1 */
+/**
+ * The level in force.
+ *
+ * @param session any
+ * @return level, constant for the session's life
+ *
+ * Since: 0.1
+ */
 FUSEPT_API enum fusept_level fusept_session_level(const struct fusept_session *session);
 
 /**
@@ -497,7 +504,14 @@ FUSEPT_API int fusept_backing_close(struct fusept_backing *backing);
  */
 FUSEPT_API uint64_t fusept_backing_ops(const struct fusept_backing *backing);
 
-/** The kernel's number for it, greater than 0.  Since: 0.1 */
+/**
+ * The kernel's number for it.
+ *
+ * @param backing any
+ * @return number, greater than 0
+ *
+ * Since: 0.1
+ */
 FUSEPT_API int fusept_backing_id(const struct fusept_backing *backing);
 
 /**

@@ -240,26 +240,68 @@ FUSEPT_API int fusept_stack_main(int argc, char *argv[], const struct fuse_lowle
 				 size_t op_size, const struct fusept_stack_options *options,
 				 void *userdata);
 
-/** The engine's own handlers, for an author's to call; it has none for write (but for
- *  write_buf), access, locks, bmap, poll, and what begins and ends.  A name that he gives
- *  them is one word of a path, as the kernel's are: one with a '/' leads anywhere.
- *  Since: 0.1 */
+/**
+ * The engine's own handlers, for an author's to call.
+ *
+ * It has none for write (but for write_buf), access, locks, bmap, poll, and what
+ * begins and ends.  A name that he gives them is one word of a path, as the kernel's are:
+ * one with a '/' leads anywhere.
+ *
+ * @return handlers, valid for ever
+ *
+ * Since: 0.1
+ */
 FUSEPT_API const struct fuse_lowlevel_ops *fusept_stack_default(void);
 
-/** The file system of a request.  Since: 0.1 */
+/**
+ * The file system of a request.
+ *
+ * @param req request
+ * @return file system
+ *
+ * Since: 0.1
+ */
 FUSEPT_API struct fusept_stack *fusept_req_stack(fuse_req_t req);
 
-/** What the author gave fusept_stack_new().  Since: 0.1 */
+/**
+ * What the author gave fusept_stack_new() for his own use.
+ *
+ * @param req request
+ * @return userdata
+ *
+ * Since: 0.1
+ */
 FUSEPT_API void *fusept_req_userdata(fuse_req_t req);
 
-/** libfuse's session, or NULL before fusept_stack_mount().  Since: 0.1 */
+/**
+ * The session of libfuse.
+ *
+ * @param stack file system
+ * @return session, the engine's; NULL before fusept_stack_mount()
+ *
+ * Since: 0.1
+ */
 FUSEPT_API struct fuse_session *fusept_stack_fuse(struct fusept_stack *stack);
 
-/** The session with passthrough; NULL before fusept_stack_begin(), or if nothing was to be
- *  asked of the kernel.  Since: 0.1 */
+/**
+ * The session with passthrough.
+ *
+ * @param stack file system
+ * @return session, the engine's; NULL before fusept_stack_begin(), or if nothing was to
+ *         be asked of the kernel
+ *
+ * Since: 0.1
+ */
 FUSEPT_API struct fusept_session *fusept_stack_session(struct fusept_stack *stack);
 
-/** What the kernel can do by itself, whatever the masks leave to it.  Since: 0.1 */
+/**
+ * What the kernel can do by itself, whatever the masks leave to it.
+ *
+ * @param stack file system
+ * @return level; FUSEPT_LEVEL_NONE before fusept_stack_begin()
+ *
+ * Since: 0.1
+ */
 FUSEPT_API enum fusept_level fusept_stack_level(const struct fusept_stack *stack);
 
 /**
@@ -362,7 +404,14 @@ FUSEPT_API FUSEPT_CHECKED int fusept_node_get(struct fusept_stack *stack, fuse_i
  */
 FUSEPT_API void fusept_node_put(struct fusept_stack *stack, struct fusept_node *node);
 
-/** The mask that the node was given.  Since: 0.1 */
+/**
+ * The mask that the node was given.
+ *
+ * @param node of a file system
+ * @return mask
+ *
+ * Since: 0.1
+ */
 FUSEPT_API uint64_t fusept_node_ops(const struct fusept_node *node);
 
 /**
@@ -380,11 +429,24 @@ FUSEPT_API uint64_t fusept_node_ops(const struct fusept_node *node);
 FUSEPT_API FUSEPT_CHECKED int fusept_node_set_ops(struct fusept_stack *stack,
 						  struct fusept_node *node, uint64_t ops);
 
-/** Why the kernel refused to serve this file: 0 if it did not, or was not asked; or as
- *  fusept_backing_open().  Since: 0.1 */
+/**
+ * Why the kernel refused to serve a file.
+ *
+ * @param node of the file
+ * @return 0 if it did not, or was not asked; or as fusept_backing_open()
+ *
+ * Since: 0.1
+ */
 FUSEPT_API int fusept_node_reason(struct fusept_node *node);
 
-/** What fusept_node_set_data() gave it, or NULL.  Since: 0.1 */
+/**
+ * What fusept_node_set_data() gave a node.
+ *
+ * @param node of a file system
+ * @return data, or NULL
+ *
+ * Since: 0.1
+ */
 FUSEPT_API void *fusept_node_data(const struct fusept_node *node);
 
 /**
@@ -454,7 +516,7 @@ FUSEPT_API FUSEPT_CHECKED ssize_t fusept_file_pwrite(fuse_req_t req, fuse_ino_t 
  *
  * @param arg of fusept_stack_readdir()
  * @param name of the entry below, "." and ".." included
- * @param shown 256 bytes for the name that is shown; has @name already
+ * @param shown 256 bytes for the name that is shown; has name already
  * @return 0 to leave the entry out, else 1
  */
 typedef int fusept_name_filter(void *arg, const char *name, char *shown);

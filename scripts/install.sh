@@ -16,6 +16,7 @@ does it by itself for the sets that it needs. Debian 12 and 13.
   lib      libfuse 3, GLib, meson
   test     clang, sanitizers, what the suites call
   demo     the programs that work in the tree
+  package  what builds, checks and shows Debian packages, Doxygen
 END
 }
 
@@ -27,7 +28,8 @@ packages_of() {
 	lib) echo gcc libc6-dev pkgconf meson ninja-build libfuse3-dev fuse3 uthash-dev libglib2.0-dev ccache ;;
 	test) echo clang g++ attr acl e2fsprogs libcap2-bin fuse3 strace binutils jq mandoc shellcheck util-linux ;;
 	demo) echo gcc libc6-dev libelf-dev make git jq tar grep findutils coreutils procps diffutils sqlite3 ;;
-	*) die "no package set named $1" "kernel, vm, lib, test or demo" ;;
+	package) echo build-essential debhelper lintian g++ pkgconf git man-db doxygen util-linux xz-utils ;;
+	*) die "no package set named $1" "kernel, vm, lib, test, demo or package" ;;
 	esac
 }
 

@@ -5,8 +5,8 @@
 . "$(dirname "$0")/lib.sh"
 
 all=(host clang asan stock series kernel matrix selftest library mirror rig)
-# what is run by name only, as it goes on for as long as one likes
-others=(storm load)
+# what is run by name only: it goes on for as long as one likes, or is for releases
+others=(storm load package)
 rootless=(host clang asan series)
 # Suites whose virtual machine waits more than it works, each with the one it runs
 # beside if both are asked for; its output comes in its turn.
@@ -38,6 +38,9 @@ And by name only:
 
   load      64 threads in 1,000,000 files on this machine's own kernel, 5 minutes each
             with the daemon built for AddressSanitizer and for ThreadSanitizer
+
+  package   the Debian packages: they build, lintian is content, and programs, man pages
+            and libraries work where they are installed
 
 On the patched kernel (kernel, matrix, selftest, library, mirror, storm) a skipped test counts
 as failed. Results come as TAP; the log of each suite is build/log/test-SUITE.log.
@@ -170,6 +173,7 @@ run_suite() {
 	library) guest library test/rig/library.sh --no-leaks ;;
 	mirror) guest mirror test/stock/run.sh --no-leaks ;;
 	load) load_suite ;;
+	package) tap package "" "$top/scripts/package.sh" ;;
 	storm) guest storm test/kernel/storm.sh --smp 4 ;;
 	esac
 }

@@ -41,7 +41,7 @@ static const size_t n_names = sizeof(names) / sizeof(*names);
 
 static void note_open(struct log *l, const char *name, int flags)
 {
-	int fd = NOTE_FD(open(name, flags | O_NONBLOCK | O_CLOEXEC));
+	int fd = NOTE_FD(open(name, flags | O_NONBLOCK | O_CLOEXEC, 0640));
 
 	if (fd >= 0)
 		close(fd);
