@@ -64,9 +64,9 @@ run_case() {
 	number=$((number + 1))
 	mkdir -p "$work/case"
 	mount -t tmpfs -o size=1g,mode=755 stock "$work/case"
-	env FUSEPT="$build/tool/fusept" MIRROR="$build/example/fusept-mirror" EXAMPLES="$build/example" TOOL="$build/test/stock/stock-tool" \
+	env MIRROR="$build/example/fusept-mirror" EXAMPLES="$build/example" TOOL="$build/test/stock/stock-tool" \
 		STRESS="$build/test/stock/stock-stress" LEVEL="$level" WORK="$work/case" \
-		MANY="$many" ROUNDS="$rounds" \
+		MANY="$many" ROUNDS="$rounds" FUSEPT="$build/tool/fusept" \
 		timeout -k 5 "$limit" bash "$here/cases/$name.sh" >"$output" 2>&1 </dev/null || status=$?
 	clean_up
 	case $status in
