@@ -164,10 +164,15 @@ void filter_copy_file_range(fuse_req_t req, fuse_ino_t ino, off_t off, struct fu
 void filter_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence, struct fuse_file_info *fi);
 void filter_free_data(void *userdata, void *data);
 
-/* ---- reload.c: on SIGHUP, which is to be blocked in all threads ---- */
-struct reloader;
+/* ---- reload.c ---- */
 int filter_read_rules(struct filter *f);
-struct reloader *reloader_start(struct filter *f);
-void reloader_stop(struct reloader *reloader);
+/* The same while it is mounted. */
+void filter_reload(struct filter *f);
+
+/* ---- signals.c: SIGHUP is to be blocked before ---- */
+struct watcher;
+/* In the thread that serves. NULL, with a message: the rules stay as they are. */
+struct watcher *watcher_start(struct filter *f);
+void watcher_stop(struct watcher *watcher);
 
 #endif

@@ -95,13 +95,13 @@ static int set_up(struct filter *f)
 
 static int loop(struct filter *f)
 {
-	struct reloader *reloader;
+	struct watcher *watcher;
 	int result = fusept_stack_begin(f->stack);
 
 	if (!result) {
-		reloader = reloader_start(f);
+		watcher = watcher_start(f);
 		result = fusept_stack_loop(f->stack);
-		reloader_stop(reloader);
+		watcher_stop(watcher);
 	}
 	if (result < 0)
 		filter_say(f, LOG_ERR, "requests can't be served: %s", strerror(-result));

@@ -8,20 +8,8 @@
  */
 #include "filter.h"
 
-#include <poll.h>
-#include <pthread.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <sys/signalfd.h>
 #include <syslog.h>
-
-struct reloader {
-	struct filter *f;
-	pthread_t thread;
-	int signals;
-	int stop;
-};
 
 int filter_read_rules(struct filter *f)
 {
@@ -138,14 +126,14 @@ static void tell_kernel(const struct reload *r)
 {
 	struct fuse_session *se = fusept_stack_fuse(r->f->stack);
 
-	for (guint i = 0; i < r->changed->len && !fuse_session_exited(se); i++)
+	for (guint i = 0; i < r->changed->len; i++)
 		forget_name(r, g_ptr_array_index(r->changed, i));
-	for (guint i = 0; i < r->redacted->len && !fuse_session_exited(se); i++)
+	for (guint i = 0; i < r->redacted->len; i++)
 		fuse_lowlevel_notify_inval_inode(se, g_array_index(r->redacted, fuse_ino_t, i), 0,
 						 0);
 }
 
-static void reload(struct filter *f)
+void filter_reload(struct filter *f)
 {
 	struct reload r = {.f = f};
 
@@ -163,76 +151,4 @@ static void reload(struct filter *f)
 	g_hash_table_destroy(r.directories);
 	g_ptr_array_unref(r.changed);
 	g_array_unref(r.redacted);
-}
-
-/* ---- SIGHUP, read by a thread of its own, so that it runs into nobody's lock ---- */
-
-static void *reloader_run(void *data)
-{
-	struct reloader *reloader = data;
-	struct pollfd fds[2] = {
-		{.fd = reloader->signals, .events = POLLIN},
-		{.fd = reloader->stop, .events = POLLIN},
-	};
-	struct signalfd_siginfo info;
-
-	for (;;) {
-		if (poll(fds, 2, -1) < 0)
-			continue;
-		if (fds[1].revents)
-			return NULL;
-		if (read(reloader->signals, &info, sizeof(info)) > 0)
-			reload(reloader->f);
-	}
-}
-
-static void reloader_free(struct reloader *reloader)
-{
-	if (reloader->signals >= 0)
-		close(reloader->signals);
-	if (reloader->stop >= 0)
-		close(reloader->stop);
-	g_free(reloader);
-}
-
-/* Blocks every signal in the new thread: libfuse's are for the main one. An errno. */
-static int reloader_create(struct reloader *reloader)
-{
-	sigset_t all, before;
-	int err;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &before);
-	err = pthread_create(&reloader->thread, NULL, reloader_run, reloader);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return err;
-}
-
-/* NULL, with a message: the rules stay as they are. */
-struct reloader *reloader_start(struct filter *f)
-{
-	struct reloader *reloader = g_new0(struct reloader, 1);
-	sigset_t hup;
-	int err;
-
-	sigemptyset(&hup);
-	sigaddset(&hup, SIGHUP);
-	reloader->f = f;
-	reloader->signals = signalfd(-1, &hup, SFD_CLOEXEC | SFD_NONBLOCK);
-	reloader->stop = eventfd(0, EFD_CLOEXEC);
-	err = reloader->signals < 0 || reloader->stop < 0 ? errno : reloader_create(reloader);
-	if (!err)
-		return reloader;
-	filter_say(f, LOG_WARNING, "SIGHUP will not be heard: %s", strerror(err));
-	reloader_free(reloader);
-	return NULL;
-}
-
-void reloader_stop(struct reloader *reloader)
-{
-	if (!reloader)
-		return;
-	eventfd_write(reloader->stop, 1);
-	pthread_join(reloader->thread, NULL);
-	reloader_free(reloader);
 }

@@ -227,14 +227,13 @@ int fusept_stack_main(int argc, char *argv[], const struct fuse_lowlevel_ops *op
 	};
 	int result = fusept_sized_read(options, &c.opt, sizeof(c.opt));
 
-	if (!result) {
-		c.opt.size = sizeof(c.opt);
+	if (result)
+		complain(&c, "options of the program", strerror(-result));
+	c.opt.size = sizeof(c.opt);
+	if (!result)
 		result = read_command(&c, &args);
-	}
 	if (!result)
 		result = run(&c, &args, ops, op_size, userdata);
-	else if (result < 0)
-		complain(&c, "options of the program", strerror(-result));
 	free(c.fuse.mountpoint);
 	free(c.source);
 	free(c.ops);
