@@ -199,6 +199,8 @@ nothing_to_tell() {
 		refused "no FUSE file system, but tmpfs" "$FUSEPT" "$command" "$SRC"
 		refused "nothing of that name" "$FUSEPT" "$command" "$WORK/missing"
 		refused "no directory" "$FUSEPT" "$command" "$SRC/file/x"
+		# a kernel that does not tell a device's connection leaves list to ask for --pid
+		[[ $command != list ]] || grep -qs ^fuse_connection: /proc/"$DAEMON"/fdinfo/* || continue
 		refused "mount -t fusectl fusectl $CONTROL" \
 			unshare -m bash -c 'mount -t tmpfs none "$0" && exec "$@"' \
 			"$CONTROL" "$FUSEPT" "$command" "$MNT"
