@@ -89,7 +89,7 @@ writable_place() {
 
 # What is between places: as if it were read-only.
 skeleton() {
-	[[ $(cd "$MNT" && echo * usr/* etc/*) == "all etc out usr work usr/tools etc/conf" ]] ||
+	[[ $(cd "$MNT" && echo * usr/* etc/*) == "all etc out task usr usr/tools etc/conf" ]] ||
 		fail "the skeleton: $(cd "$MNT" && echo * usr/* etc/*)"
 	[[ $(stat -c '%a %u' "$MNT" "$MNT/usr") == $'755 0\n755 0' ]] || fail "its modes"
 	local ro="Read-only file system" in
@@ -105,37 +105,37 @@ skeleton() {
 	refused "$ro" write_to "$MNT/etc/conf"
 }
 
-# /work is writable, /work/deps/lib in it read-only, /work/deps/lib/gen in that writable.
+# /task is writable, /task/deps/lib in it read-only, /task/deps/lib/gen in that writable.
 nested_places() {
 	local busy="Device or resource busy"
-	cmp "$MNT/work/deps/lib/file" "$SRC/tools/file" || fail "what is under a place is seen"
-	[[ $(cd "$MNT/work/deps" && echo *) == "lib other" ]] || fail "a name is missing"
-	nothing_changes "$MNT/work/deps/lib"
-	refused "$busy" rmdir "$MNT/work/deps/lib"
-	refused "$busy" mv -T "$MNT/work/deps/lib" "$MNT/work/deps/lib2"
-	mkdir "$MNT/work/deps/empty"
-	refused "$busy" mv -T "$MNT/work/deps/empty" "$MNT/work/deps/lib"
-	[[ -d $SRC/work/deps/lib && -e $SRC/tools/file ]] || fail "and was done below"
+	cmp "$MNT/task/deps/lib/file" "$SRC/tools/file" || fail "what is under a place is seen"
+	[[ $(cd "$MNT/task/deps" && echo *) == "lib other" ]] || fail "a name is missing"
+	nothing_changes "$MNT/task/deps/lib"
+	refused "$busy" rmdir "$MNT/task/deps/lib"
+	refused "$busy" mv -T "$MNT/task/deps/lib" "$MNT/task/deps/lib2"
+	mkdir "$MNT/task/deps/empty"
+	refused "$busy" mv -T "$MNT/task/deps/empty" "$MNT/task/deps/lib"
+	[[ -d $SRC/task/deps/lib && -e $SRC/tools/file ]] || fail "and was done below"
 	# others with that name are nobody's
-	mkdir "$MNT/work/lib"
-	rmdir "$MNT/work/lib"
-	echo x >"$MNT/work/deps/lib/gen/made"
+	mkdir "$MNT/task/lib"
+	rmdir "$MNT/task/lib"
+	echo x >"$MNT/task/deps/lib/gen/made"
 	[[ $(cat "$SRC/out/made") == x ]] || fail "not made in the innermost"
-	refused "Read-only file system" rmdir "$MNT/work/deps/lib/gen"
+	refused "Read-only file system" rmdir "$MNT/task/deps/lib/gen"
 	# a place stays in its directory, wherever that goes
-	mv "$MNT/work/deps" "$MNT/work/moved"
-	cmp "$MNT/work/moved/lib/file" "$SRC/tools/file" || fail "the directory has lost its place"
-	refused "$busy" rmdir "$MNT/work/moved/lib"
-	mv "$MNT/work/moved" "$MNT/work/deps"
+	mv "$MNT/task/deps" "$MNT/task/moved"
+	cmp "$MNT/task/moved/lib/file" "$SRC/tools/file" || fail "the directory has lost its place"
+	refused "$busy" rmdir "$MNT/task/moved/lib"
+	mv "$MNT/task/moved" "$MNT/task/deps"
 }
 
 # One source at two places, read-only and not; they are two mounts, as any two places.
 two_of_one() {
 	echo by-out >"$MNT/out/shared"
-	[[ $(cat "$MNT/work/deps/lib/gen/shared") == by-out ]] || fail "not one file"
-	refused "Invalid cross-device link" ln "$MNT/out/shared" "$MNT/work/deps/lib/gen/hard"
-	mv "$MNT/out/shared" "$MNT/work/moved-to"
-	[[ $(cat "$SRC/work/moved-to") == by-out && ! -e $SRC/out/shared ]] || fail "not moved"
+	[[ $(cat "$MNT/task/deps/lib/gen/shared") == by-out ]] || fail "not one file"
+	refused "Invalid cross-device link" ln "$MNT/out/shared" "$MNT/task/deps/lib/gen/hard"
+	mv "$MNT/out/shared" "$MNT/task/moved-to"
+	[[ $(cat "$SRC/task/moved-to") == by-out && ! -e $SRC/out/shared ]] || fail "not moved"
 }
 
 # The mount point is in a source, and what is mounted there is not.
@@ -145,10 +145,10 @@ own_mount() {
 }
 
 PLACES=(-r "$SRC/tools:/usr/tools" --writable="$SRC/out:/out" -r "$SRC/conf:/etc/conf"
-	--read-only "$WORK:/all" -w "$SRC/work:/work" -r "$SRC/tools:/work/deps/lib"
-	-w "$SRC/out:/work/deps/lib/gen")
+	--read-only "$WORK:/all" -w "$SRC/task:/task" -r "$SRC/tools:/task/deps/lib"
+	-w "$SRC/out:/task/deps/lib/gen")
 
-mkdir -p "$SRC"/tools/{dir,sub/dir,gen} "$SRC"/{out,over} "$SRC"/work/deps/{lib,other}
+mkdir -p "$SRC"/tools/{dir,sub/dir,gen} "$SRC"/{out,over} "$SRC"/task/deps/{lib,other}
 echo "file of tools" >"$SRC/tools/file"
 cp "$SRC/tools/file" "$SRC/tools/sub/file"
 ln -s file "$SRC/tools/link"
@@ -162,7 +162,7 @@ touch "$SRC/over/above"
 
 # Where the kernel can do all, it is to find files by itself in places like /out as well.
 for OPS in "$LEVEL" subtree; do
-	rm -rf "${SRC:?}"/out/* "$SRC"/work/{moved-to,deps/empty}
+	rm -rf "${SRC:?}"/out/* "$SRC"/task/{moved-to,deps/empty}
 	mount_sandbox "${PLACES[@]}"
 	read_only_place
 	writable_place
@@ -178,17 +178,17 @@ umount "$SRC/over"
 
 # All in one place: directories that lead to no other are the kernel's.
 for OPS in "$LEVEL" subtree; do
-	mount_sandbox -r "$SRC:/" -w "$SRC/out:/work/deps/lib"
+	mount_sandbox -r "$SRC:/" -w "$SRC/out:/task/deps/lib"
 	nothing_changes "$MNT/tools"
 	refused "Read-only file system" mkdir "$MNT/new"
-	refused "Read-only file system" rmdir "$MNT/work/deps/lib"
-	touch "$MNT/work/deps/lib/by-top"
-	[[ -e $SRC/out/by-top && ! -e $SRC/work/deps/lib/by-top ]] || fail "not made in its place"
+	refused "Read-only file system" rmdir "$MNT/task/deps/lib"
+	touch "$MNT/task/deps/lib/by-top"
+	[[ -e $SRC/out/by-top && ! -e $SRC/task/deps/lib/by-top ]] || fail "not made in its place"
 	diff <(snapshot "$MNT/tools") <(snapshot "$SRC/tools") >&2 || fail "the trees differ"
 	only
 	before=$(asked | grep '^LOOKUP' || true)
-	cp -r "$MNT/tools" "$MNT/work/deps/lib/copy"
-	rm -r "$MNT/work/deps/lib/copy"
+	cp -r "$MNT/tools" "$MNT/task/deps/lib/copy"
+	rm -r "$MNT/task/deps/lib/copy"
 	[[ $OPS != subtree || $(asked | grep '^LOOKUP' || true) == "$before" ]] || fail "the daemon is asked for names"
 	umount_small
 	[[ $LEVEL == all ]] || break
